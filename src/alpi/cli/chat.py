@@ -1,0 +1,227 @@
+"""The chat on a plain terminal: what ``alpi`` opens without a command."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ..base.message import AssistantMessage
+from .options import model_option, session_options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ..agent.engine import Agent
+    from ..state.sessions import Session
+    from ..tui.printer import Printer
+    from .runtime import Runtime
+
+HELP = """\
+Type a message and press Enter. While alpi works you can type the next one; it waits.
+  /help     this            /new      start a new conversation
+  /status   what is in use  /exit     leave (also Ctrl-D)
+Ctrl-C stops what alpi is doing; twice in a row leaves. A line that ends in \\ goes on in the next one.
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Options of the chat."""
+    session_options(parser)
+    model_option(parser)
+    parser.add_argument(
+        "--plain", action="store_true", help="never move the cursor: for screen readers and simple terminals"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Open the chat. Returns the exit code."""
+    from .runtime import Runtime
+
+    runtime = Runtime(args.profile, environ)
+    with asyncio.Runner() as runner:
+        return Chat(runtime, args, runner).run()
+
+
+class Chat:
+    """One open chat: reads a message, shows its turn, and again."""
+
+    def __init__(self, runtime: Runtime, args: argparse.Namespace, runner: asyncio.Runner) -> None:
+        from ..tui.terminal import LineReader, Style, can_move_cursor, has_colour, is_terminal
+
+        self._runtime = runtime
+        self._runner = runner
+        self._model = args.model
+        self._workspace, warning = runtime.workspace()
+        self._chain = runtime.chain(args.model)
+        self._session: Session = runtime.session(args.resume, args.session, "chat")
+        self._agent: Agent = runtime.agent(self._chain, self._session, self._workspace)
+        self._style = Style(has_colour(environ=runtime.environ) and not args.plain)
+        self._sets_markdown = can_move_cursor(runtime.environ) and not args.plain
+        self._interactive = is_terminal(sys.stdin, sys.stdout)
+        self._reader = LineReader()
+        self._queued: list[str] = []
+        self._warnings = [*runtime.warnings, *filter(None, [warning])]
+        self._preparing: asyncio.Task[None] | None = None
+
+    def run(self) -> int:
+        """The loop. Leaves on /exit, at the end of input, and on Ctrl-C twice."""
+        self._greet()
+        self._runner.run(self._begin_preparing())
+        code, stops = 0, 0
+        while True:
+            try:
+                text = self._next_message()
+            except KeyboardInterrupt:
+                stops += 1
+                if stops > 1:
+                    break
+                print("\n(press Ctrl-C again to leave)")
+                continue
+            if text is None:
+                break
+            stops = 0
+            if text.startswith("/"):
+                if self._command(text):
+                    break
+            elif text.strip():
+                code = self._runner.run(self._turn(text))
+                if code == 130 and not self._interactive:
+                    break
+                if code == -1:
+                    break
+        self._runner.run(self._close())
+        return code if not self._interactive and code > 0 else 0
+
+    def _greet(self) -> None:
+        dim = self._style.dim
+        where = self._runtime.paths.name
+        print(
+            self._style.paint(self._style.bold, "alpi")
+            + self._style.paint(dim, f"  {self._chain.entries[0].full_name}  {self._workspace}  profile {where}")
+        )
+        for warning in self._warnings:
+            print(self._style.paint(self._style.yellow, f"! {warning}"))
+        if self._session.messages:
+            print(
+                self._style.paint(
+                    dim, f"going on with session {self._session.id} ({len(self._session.messages)} messages)"
+                )
+            )
+        if self._interactive:
+            print(self._style.paint(dim, "/help for help, Ctrl-D to leave"))
+            import readline  # noqa: F401 - gives input() line editing and history
+
+    async def _begin_preparing(self) -> None:
+        """Start a local model now, so that it loads while the person types."""
+        self._preparing = asyncio.create_task(self._agent.prepare())
+        await asyncio.sleep(0.05)
+
+    def _next_message(self) -> str | None:
+        """The next message: one that was typed during the last turn, or a new one; ``None`` at the end of input."""
+        if self._queued:
+            text = self._queued.pop(0).strip()
+            print(f"> {text}")
+            return text
+        prompt = f"\n{self._style.green}>{self._style.off} " if self._interactive else ""
+        if self._style.off:  # tell readline which characters take no room
+            prompt = f"\n\x01{self._style.green}\x02>\x01{self._style.off}\x02 "
+        try:
+            text = input(prompt)
+            while text.endswith("\\"):
+                text = text[:-1] + "\n" + input("  " if self._interactive else "")
+        except EOFError:
+            if self._interactive:
+                print()
+            return None
+        return text
+
+    def _command(self, text: str) -> bool:
+        """Carry out a slash command. Returns whether to leave."""
+        word = text.split()[0]
+        if word in ("/exit", "/quit"):
+            return True
+        if word == "/new":
+            self._session = self._runtime.sessions.create("chat")
+            self._agent = self._runtime.agent(self._chain, self._session, self._workspace)
+            print("a new conversation")
+        elif word == "/status":
+            print("\n".join(self._status()))
+        elif word == "/help":
+            print(HELP, end="")
+        else:
+            print(f"there is no {word}; /help lists the commands")
+        return False
+
+    def _status(self) -> list[str]:
+        parts = self._agent.prompt_sizes()
+        usage = [
+            message.usage
+            for message in self._session.messages
+            if isinstance(message, AssistantMessage) and message.usage
+        ]
+        last = usage[-1] if usage else None
+        lines = [
+            f"model      {self._chain.entries[0].full_name}",
+            f"workspace  {self._workspace}",
+            f"profile    {self._runtime.paths.name} ({self._runtime.paths.home})",
+            f"session    {self._session.id}, {len(self._session.messages)} messages",
+            "every request starts with, in tokens (about): " + ", ".join(f"{name} {count:,}" for name, count in parts),
+        ]
+        if last is not None:
+            lines.append(
+                f"last model call: {last.input:,} tokens in ({last.cached:,} of them cached), {last.output:,} out"
+            )
+        return lines
+
+    def _printer(self) -> Printer:
+        from ..tui.markdown import MarkdownStream
+        from ..tui.printer import PlainWriter, Printer
+
+        writer = MarkdownStream(sys.stdout, bool(self._style.off)) if self._sets_markdown else PlainWriter(sys.stdout)
+        return Printer(
+            writer, sys.stdout if self._interactive else sys.stderr, self._style, quiet=not self._interactive
+        )
+
+    async def _turn(self, text: str) -> int:
+        """Show one turn. Returns an exit code, or -1 to leave at once."""
+        from ..agent.engine import Draft
+        from ..agent.surface import Unattended
+        from ..tui.asking import TerminalSurface
+        from .ask import exit_code
+
+        surface = TerminalSurface("chat", self._reader, self._style) if self._interactive else Unattended("chat")
+        leave = False
+
+        def stop() -> None:
+            nonlocal leave
+            leave = surface.interrupt.is_set()
+            surface.interrupt.set()
+
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, stop)
+        if self._interactive:
+            self._reader.start()
+        printer = self._printer()
+        code = 1
+        try:
+            async for event in self._agent.turn(self._session, Draft(text), surface):
+                printer.show(event)
+                code = exit_code(event, code)
+                if leave:
+                    break
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+            self._queued += self._reader.stop() if self._interactive else []
+        return -1 if leave else code
+
+    async def _close(self) -> None:
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.wait({self._preparing}, timeout=1)
+        await self._chain.aclose()
+        if self._session.messages and self._interactive:
+            print(self._style.paint(self._style.dim, f"alpi -c goes on with this conversation ({self._session.id})"))

@@ -1,0 +1,104 @@
+"""The ``alpi`` command: finds the subcommand, runs it, turns errors into a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "ask": "ask one question and print the answer",
+        "sessions": "list, show and export conversations",
+        "config": "show, check and change settings and keys",
+        "models": "list models, and prepare the local one",
+        "completion": "print a completion script for your shell",
+    }
+)
+
+EPILOG = """\
+examples:
+  alpi                                open the chat in this folder
+  alpi -c                             go on with the last conversation
+  alpi ask "what changed in notes.md this week?"
+  git diff | alpi ask "write a commit message"
+  alpi -p work config set model anthropic/claude-sonnet-4-6
+
+exit codes: 0 done, 1 failed, 2 wrong usage or not configured, 3 something was refused,
+            4 over budget, 130 interrupted
+"""
+
+
+def run() -> None:
+    """The program's entry point."""
+    sys.exit(main(sys.argv[1:], os.environ))
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run one command line. Returns the exit code."""
+    if list(argv) in (["--version"], ["-V"]):  # answered without loading anything
+        from .. import __version__
+
+        print(f"alpi {__version__}")
+        return 0
+    from ..base.errors import AlpiError
+    from ..tui.terminal import prepare_streams
+
+    prepare_streams()
+    try:
+        args = build_parser().parse_args(argv)
+        return int(args.run(args, environ))
+    except AlpiError as error:
+        print(f"alpi: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does; Python would complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if environ.get("ALPI_DEBUG"):
+            raise
+        print(f"alpi: internal error: {type(error).__name__}: {error}", file=sys.stderr)
+        print("  This is a bug in alpi. ALPI_DEBUG=1 shows where; please report it with that text", file=sys.stderr)
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with all commands."""
+    import argparse
+    from importlib import import_module
+
+    from .. import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="alpi",
+        description="A personal agent in your terminal. Without a command it opens the chat.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"alpi {__version__}")
+    parser.add_argument(
+        "-p", "--profile", metavar="NAME", help="use this profile (else ALPI_PROFILE, else the default one)"
+    )
+    import_module("alpi.cli.chat").add(parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for name, summary in COMMANDS.items():
+        module = import_module(f"alpi.cli.{name}")
+        sub = commands.add_parser(
+            name,
+            help=summary,
+            description=(module.__doc__ or "").split("\n")[0],
+            epilog=module.EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add(sub)
+    return parser

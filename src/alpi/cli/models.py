@@ -1,0 +1,88 @@
+"""List providers and their models, and make the local model ready."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+EPILOG = """\
+examples:
+  alpi models                         what is in use, and what its provider offers
+  alpi models list openrouter         what another provider offers
+  alpi models providers               all presets, and whether their key is there
+  alpi models prepare                 join the local model's weights, start it once and keep its prompt state
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Options of ``alpi models``."""
+    parser.set_defaults(run=run_list, provider=None)
+    actions = parser.add_subparsers(metavar="ACTION")
+    listing = actions.add_parser("list", help="the models that a provider offers (the default: the configured one)")
+    listing.add_argument("provider", metavar="PROVIDER", nargs="?", help="a preset or an entry of providers:")
+    listing.set_defaults(run=run_list)
+    actions.add_parser("providers", help="the providers alpi knows").set_defaults(run=run_providers)
+    prepare = actions.add_parser("prepare", help="make the local model ready, so that its first answer comes soon")
+    prepare.add_argument(
+        "--from", dest="folder", metavar="FOLDER", help="where the weight packages are, if they are not installed"
+    )
+    prepare.set_defaults(run=run_prepare)
+
+
+def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print a provider's models, one a line, as they are written in ``model:``."""
+    from .connect import split
+    from .runtime import Runtime
+
+    runtime = Runtime(args.profile, environ)
+    names = [] if args.provider else runtime.model_names()
+    provider = args.provider or split(names[0])[0]
+    if names:
+        print(f"# in use: {names[0]}" + (f", then {', '.join(names[1:])}" if names[1:] else ""), file=sys.stderr)
+
+    async def listed() -> list[str]:
+        connection = runtime.connections.connect(provider)
+        try:
+            return await connection.models()
+        finally:
+            await connection.aclose()
+
+    for model in asyncio.run(listed()):
+        print(f"{provider}/{model}")
+    return 0
+
+
+def run_providers(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print the providers with the state of their keys."""
+    from ..providers.catalog import PRESETS
+    from .runtime import Runtime
+
+    runtime = Runtime(args.profile, environ)
+    names = [
+        *runtime.config.providers,
+        *(found.name for found in PRESETS if found.name not in runtime.config.providers),
+    ]
+    for name in names:
+        found = runtime.connections.described(name)
+        if not found.key_env:
+            key = "no key needed"
+        else:
+            key = f"{found.key_env} is set" if runtime.secrets.get(found.key_env) else f"needs {found.key_env}"
+        print(f"{name:12} {key:32} {found.base_url or 'in a child process of alpi'}")
+        if "needs" in key and found.keys_page:
+            print(f"{'':12} get one at {found.keys_page}")
+    return 0
+
+
+def run_prepare(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Make the local model ready: weights, then its prompt's state, with progress."""
+    from .local import prepare_local
+    from .runtime import Runtime
+
+    return prepare_local(Runtime(args.profile, environ), Path(args.folder) if args.folder else None)

@@ -1,0 +1,180 @@
+"""Builds the objects of a profile together. The only place that knows which concrete classes stand behind the protocols."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..base.clock import SystemClock
+from ..base.config import load_config
+from ..base.dotenv import Secrets, lax_permissions
+from ..base.errors import NotConfigured
+from ..base.message import Message
+from ..base.paths import profile_paths
+from ..base.redact import Redactor
+from ..state.sessions import Session, SessionStore, new_id, well_formed
+
+if TYPE_CHECKING:
+    from ..agent.engine import Agent
+    from ..providers.retry import ModelChain
+    from ..providers.types import Provider
+    from ..safety.paths import PathGuard
+    from .connect import Connections
+
+
+class Runtime:
+    """One profile, loaded: its files, settings, secrets and what is built from them.
+
+    Raises:
+        ConfigError, NotConfigured, UsageError, StorageError: as they say.
+    """
+
+    def __init__(self, profile: str | None, environ: Mapping[str, str], must_exist: bool = True) -> None:
+        self.environ = environ
+        self.clock = SystemClock()
+        self.paths = profile_paths(profile, environ, must_exist)
+        loaded = load_config(self.paths.config)
+        self.config = loaded.config
+        self.secrets = Secrets(self.paths.env, environ)
+        self.warnings = [*loaded.warnings, *filter(None, [lax_permissions(self.paths.env)])]
+        names = tuple(provider.api_key_env for provider in self.config.providers.values() if provider.api_key_env)
+        self.redact = Redactor(self.secrets.known(names))
+
+    def redact_late(self, text: str) -> str:
+        """Take out all secrets that are known at the moment of the call."""
+        return self.redact(text)
+
+    @property
+    def connections(self) -> Connections:
+        """What makes providers for this profile."""
+        from .connect import Connections
+
+        return Connections(self.config, self.secrets, self.paths, self.clock, self.redact_late)
+
+    @property
+    def sessions(self) -> SessionStore:
+        """The profile's sessions."""
+        return SessionStore(self.paths.sessions, self.clock, self.redact_late)
+
+    def workspace(self) -> tuple[Path, str]:
+        """The workspace, and a warning where none is configured.
+
+        Raises:
+            NotConfigured: the configured one is not a folder.
+        """
+        if not self.config.workspace:
+            here = Path.cwd()
+            return here, f"no workspace is set; using this folder, {here} (set one: alpi config set workspace FOLDER)"
+        folder = Path(self.config.workspace).expanduser()
+        if not folder.is_absolute():
+            raise NotConfigured(
+                f"workspace must be an absolute path, not {self.config.workspace!r}", "alpi config set workspace FOLDER"
+            )
+        if not folder.is_dir():
+            raise NotConfigured(
+                f"the workspace {folder} is not a folder",
+                f"Make it (mkdir -p {folder}), or: alpi config set workspace FOLDER",
+            )
+        return folder, ""
+
+    def model_names(self, override: str | None = None) -> list[str]:
+        """The model to use and those to fall back on, as ``provider/model``.
+
+        Raises:
+            NotConfigured: no model is set.
+        """
+        if override:
+            return [override]
+        if not self.config.model:
+            raise NotConfigured(
+                f"no model is set in {self.paths.config}",
+                "Choose one, for example:\n"
+                "    alpi config set model anthropic/claude-sonnet-4-6   and then   alpi config key ANTHROPIC_API_KEY\n"
+                "    alpi config set model ollama/qwen3                  (a model on this machine, no key)\n"
+                "  alpi models providers lists all of them",
+            )
+        return [self.config.model, *self.config.fallback_models]
+
+    def chain(self, override: str | None = None) -> ModelChain:
+        """The models of a turn."""
+        import random
+
+        from ..providers.retry import ChainEntry, ModelChain, RetryRules
+        from .connect import split
+
+        entries = []
+        opened: dict[str, Provider] = {}
+        for full in self.model_names(override):
+            provider, model = split(full)
+            if provider not in opened:
+                opened[provider] = self.connections.connect(provider)
+            entries.append(ChainEntry(opened[provider], model, self.connections.settings(full)))
+        self.redact = Redactor(self.secrets.known())  # keys that came from the environment are known by now
+        rules = RetryRules(attempts=self.config.limits.retries + 1)
+        return ModelChain(entries, clock=self.clock, random=random.random, rules=rules)
+
+    def session(self, resume: bool, id: str | None, surface: str) -> Session:
+        """The session to use: the newest, one by its id, or a new one.
+
+        Raises:
+            SessionError: there is none.
+        """
+        if id:
+            return self.sessions.open(id)
+        session = self.sessions.newest() if resume else None
+        if resume and session is None:
+            self.warnings.append("there is no conversation to go on with yet; this is a new one")
+        return session or self.sessions.create(surface)
+
+    def guard(self, workspace: Path) -> PathGuard:
+        """The judge of paths for this profile and workspace."""
+        from ..safety.paths import PathGuard
+
+        return PathGuard(
+            workspace, Path.home(), self.paths.home, self.paths.root, sys.platform == "darwin", [self.paths.cache]
+        )
+
+    def agent(self, chain: ModelChain, session: Session, workspace: Path) -> Agent:
+        """An agent for one session."""
+        from ..agent.dispatch import Toolbox
+        from ..agent.engine import Agent
+        from ..agent.outputs import OutputStore
+        from ..agent.prompt import PromptBuilder
+        from ..agent.tool import spec_of
+        from ..providers.textcalls import TextCalls
+        from ..safety.gate import Gate
+        from ..tools import all_tools
+
+        limits = self.config.limits
+        tools = all_tools()
+        toolbox = Toolbox(
+            tools={tool.name: tool for tool in tools},
+            gate=Gate(self.guard(workspace)),
+            workspace=workspace,
+            outputs=OutputStore(session.files, self.redact_late, limits.output_chars),
+            clock=self.clock,
+            output_chars=limits.output_chars,
+            vision=chain.entries[0].settings.vision,
+        )
+        return Agent(
+            model=chain,
+            toolbox=toolbox,
+            prompt=PromptBuilder(tuple(spec_of(tool) for tool in tools), self.config.language),
+            clock=self.clock,
+            new_id=new_id,
+            steps=limits.steps,
+            textcalls=TextCalls,
+            examples=_examples,
+            well_formed=lambda messages: well_formed(messages, self.clock.now()),
+        )
+
+
+def _examples(name: str) -> Sequence[Message]:
+    """The example exchanges of a set; most models get none, and then nothing is loaded."""
+    if not name:
+        return ()
+    from ..providers.examples import examples
+
+    return examples(name)

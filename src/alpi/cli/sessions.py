@@ -1,0 +1,95 @@
+"""List, show and export this profile's conversations."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..base.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+EPILOG = """\
+examples:
+  alpi sessions                       the last twenty
+  alpi sessions show 20261123         one, on the terminal
+  alpi sessions export 20261123 talk.md
+  alpi ask --session 20261123 "and then?"
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Options of ``alpi sessions``."""
+    parser.set_defaults(run=run_list, limit=20, json=False)
+    actions = parser.add_subparsers(metavar="ACTION")
+    listing = actions.add_parser("list", help="the conversations that were used last (the default)")
+    listing.add_argument("--limit", type=int, default=20, metavar="N", help="how many (20)")
+    listing.add_argument("--json", action="store_true", help="one JSON object a line")
+    listing.set_defaults(run=run_list)
+    show = actions.add_parser("show", help="print one as Markdown")
+    show.add_argument("id", metavar="ID", help="its id, or the beginning of it")
+    show.set_defaults(run=run_show)
+    export = actions.add_parser("export", help="write one to a Markdown file")
+    export.add_argument("id", metavar="ID", help="its id, or the beginning of it")
+    export.add_argument(
+        "file", metavar="FILE", nargs="?", help="the file to make (else ID.md); one that exists is not replaced"
+    )
+    export.set_defaults(run=run_export)
+
+
+def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print the sessions, newest first."""
+    import dataclasses
+
+    import msgspec
+
+    from ..base.text import one_line
+    from ..tui.terminal import columns, is_terminal
+    from .runtime import Runtime
+
+    if args.limit < 1:
+        raise UsageError("--limit must be at least 1")
+    found = Runtime(args.profile, environ).sessions.recent(args.limit)
+    if args.json:
+        for info in found:
+            print(msgspec.json.encode(dataclasses.asdict(info) | {"path": str(info.path)}).decode())
+        return 0
+    if not found:
+        print("no conversations yet; start one with: alpi")
+    width = columns() if is_terminal(sys.stdout) else 200
+    for info in found:
+        head = f"{info.id}  {info.changed:%Y-%m-%d %H:%M}  {info.surface:5} "
+        print(head + one_line(info.title, max(20, width - len(head))))
+    return 0
+
+
+def run_show(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print one session as Markdown."""
+    from ..base.text import printable
+    from ..state.sessions import to_markdown
+    from .runtime import Runtime
+
+    session = Runtime(args.profile, environ).sessions.open(args.id)
+    for warning in session.warnings:
+        print(f"alpi: {warning}", file=sys.stderr)
+    print(printable(to_markdown(session)), end="")
+    return 0
+
+
+def run_export(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Write one session to a file."""
+    from ..base.files import storage_errors
+    from ..state.sessions import to_markdown
+    from .runtime import Runtime
+
+    session = Runtime(args.profile, environ).sessions.open(args.id)
+    path = Path(args.file or f"{session.id}.md")
+    if path.exists():
+        raise UsageError(f"{path} exists already", "Name another file")
+    with storage_errors(path, "write"):
+        path.write_text(to_markdown(session), encoding="utf-8")
+    print(f"wrote {path}")
+    return 0

@@ -1,0 +1,84 @@
+"""What a tool is about to do, as data for the gate to judge; and what a person is asked and may answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from .tiers import Tier
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPath:
+    """Reading a file or listing a folder. ``path`` is absolute, links not yet resolved."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class WritePath:
+    """Creating, changing or replacing a file. ``preview`` is what will change, as a unified diff or the new text."""
+
+    path: Path
+    preview: str = ""
+
+
+Action = ReadPath | WritePath
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judgement: the tier, one sentence why, and what an approval would cover.
+
+    ``scope`` is the exact key under which an approval is kept, ``scope_text`` the same in words; both ``""`` where each case must be
+    asked anew.
+    """
+
+    tier: Tier
+    reason: str
+    scope: str = ""
+    scope_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked. ``what`` is the action in one line, ``why`` the reason for asking, ``folder`` the working folder,
+    ``preview`` the change itself, ``scope_text`` what "this session" would cover (``""``: only this once is on offer)."""
+
+    what: str
+    why: str
+    folder: str
+    preview: str = ""
+    scope_text: str = ""
+
+
+class Answer(Enum):
+    """What a person said. Anything that is not an explicit yes is NO."""
+
+    NO = "no"
+    ONCE = "once"
+    SESSION = "session"
+
+
+class Asker(Protocol):
+    """Whoever can be asked. ``attended`` is false where nobody is watching: then nothing is asked, and no is the answer."""
+
+    attended: bool
+
+    async def ask(self, question: Question) -> Answer:
+        """Put the question to the person. The default, a closed terminal and a cancelled wait are all NO."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The gate's word. ``reason`` is for the model as well as the person; ``grants`` are the exact accesses that a person's yes
+    covers for this one call."""
+
+    allowed: bool
+    tier: Tier
+    reason: str
+    answer: Answer | None = None
+    grants: frozenset[str] = frozenset()

@@ -1,0 +1,265 @@
+"""Sessions: one conversation a file, ``sessions/<id>.jsonl``, each message on the disk before the next step starts.
+
+The first line is the header, every other line one message. A session that was cut off in the middle of a step is mended when
+it is loaded: a tool call without a result gets one that says so, because every provider demands one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..base.clock import Clock
+from ..base.errors import SessionError
+from ..base.files import private_dir
+from ..base.journal import Journal, read_journal
+from ..base.locks import FileLock, Locked
+from ..base.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
+
+VERSION = 1
+NO_RESULT = "No result: alpi was stopped before this tool call had ended. It may have been done in part; check before you repeat it."
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A session as a list shows it. ``title`` is the first line of what was asked first; ``changed`` its last change."""
+
+    id: str
+    title: str
+    surface: str
+    created: datetime
+    changed: datetime
+    path: Path
+
+
+class Session:
+    """One conversation. ``messages`` is what is on the disk, in order; ``warnings`` what was wrong with the file."""
+
+    def __init__(self, path: Path, id: str, surface: str, clock: Clock, redact: Callable[[str], str]) -> None:
+        self.id = id
+        self.surface = surface
+        self.path = path
+        self.messages: list[Message] = []
+        self.warnings: list[str] = []
+        self._clock = clock
+        self._redact = redact
+        self._journal = Journal(path, redact)
+        self._size = 0
+        self._lock = FileLock(path.with_suffix(".lock"), wait=0, what=f"session {id}", remove=True)
+
+    @property
+    def files(self) -> Path:
+        """The folder for whole tool outputs of this session."""
+        return self.path.with_suffix(".files")
+
+    def begin_turn(self) -> None:
+        """Take the session for one turn, and read what another process has added since.
+
+        Raises:
+            SessionError: another process is running a turn in it.
+        """
+        try:
+            self._lock.acquire()
+        except Locked as error:
+            raise SessionError(str(error.message), "Wait for it, or start a new session without -c") from error
+        try:
+            if self.path.exists() and self.path.stat().st_size != self._size:
+                self.load()
+            self._mend()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def end_turn(self) -> None:
+        """Give the session back."""
+        self._journal.close()
+        self._lock.release()
+
+    def append(self, message: Message) -> Message:
+        """Write a message to the disk, without secrets, and add it. Returns it as it was written.
+
+        Raises:
+            StorageError: it could not be written; it is not added.
+        """
+        if not self.path.exists():
+            header = {
+                "record": "session",
+                "version": VERSION,
+                "id": self.id,
+                "surface": self.surface,
+                "created": self._clock.now(),
+            }
+            self._journal.append(header)
+        self._journal.append({"record": "message", **msgspec.to_builtins(message, builtin_types=(datetime,))})
+        clean: Message = msgspec.json.decode(self._redact(msgspec.json.encode(message).decode()), type=Message)
+        self.messages.append(clean)
+        self._size = self.path.stat().st_size
+        return clean
+
+    def load(self) -> None:
+        """Read the file anew."""
+        text = read_journal(self.path)
+        self.warnings = list(text.warnings)
+        self.messages = []
+        for number, record in enumerate(text.records, 1):
+            kind = record.get("record")
+            if kind == "session":
+                self.surface = str(record.get("surface", ""))
+                if record.get("version") != VERSION:
+                    raise SessionError(
+                        f"{self.path} was written by another version of alpi", "Use that version to read it"
+                    )
+            elif kind == "message":
+                try:
+                    self.messages.append(msgspec.convert({k: v for k, v in record.items() if k != "record"}, Message))
+                except msgspec.ValidationError as error:
+                    self.warnings.append(f"{self.path}: message {number} cannot be used ({error}); it was left out")
+        self._size = self.path.stat().st_size if self.path.exists() else 0
+
+    def _mend(self) -> None:
+        for message in missing_results(self.messages, self._clock.now()):
+            self.append(message)
+
+
+def missing_results(messages: Sequence[Message], now: datetime) -> list[ToolMessage]:
+    """Results for the tool calls of the last answer that have none."""
+    answered = {message.call_id for message in messages if isinstance(message, ToolMessage)}
+    for message in reversed(messages):
+        if isinstance(message, AssistantMessage):
+            return [_no_result(call, now) for call in message.calls if call.id not in answered]
+        if isinstance(message, UserMessage):
+            break
+    return []
+
+
+def well_formed(messages: Sequence[Message], now: datetime) -> list[Message]:
+    """The messages such that every call has exactly one result right after it, and no result stands alone.
+
+    A line that was lost in the middle of a file would otherwise make every provider refuse the whole session.
+    """
+    result: list[Message] = []
+    results = {message.call_id: message for message in messages if isinstance(message, ToolMessage)}
+    for message in messages:
+        if isinstance(message, ToolMessage):
+            continue
+        result.append(message)
+        if isinstance(message, AssistantMessage):
+            result += [results.get(call.id) or _no_result(call, now) for call in message.calls]
+    return result
+
+
+def _no_result(call: ToolCall, now: datetime) -> ToolMessage:
+    return ToolMessage(new_id(), now, call.id, call.name, NO_RESULT, ok=False)
+
+
+def new_id() -> str:
+    """A name for a message that no other message has."""
+    return secrets.token_hex(6)
+
+
+class SessionStore:
+    """The sessions of a profile.
+
+    Args:
+        folder: ``<profile>/sessions``.
+        redact: takes out secrets before anything is written.
+    """
+
+    def __init__(self, folder: Path, clock: Clock, redact: Callable[[str], str]) -> None:
+        self.folder = folder
+        self._clock = clock
+        self._redact = redact
+
+    def create(self, surface: str) -> Session:
+        """A new session; its file appears with its first message."""
+        private_dir(self.folder)
+        id = f"{self._clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        return Session(self.folder / f"{id}.jsonl", id, surface, self._clock, self._redact)
+
+    def open(self, id: str) -> Session:
+        """A session by its id, or by a beginning of it that only one has.
+
+        Raises:
+            SessionError: there is none, or more than one.
+        """
+        found = [path for path in self._paths() if path.stem.startswith(id)] if id else []
+        exact = [path for path in found if path.stem == id]
+        if not found:
+            raise SessionError(f"there is no session {id!r}", "List them with: alpi sessions list")
+        if len(found) > 1 and not exact:
+            raise SessionError(f"{len(found)} sessions begin with {id!r}", "Give more of its id: alpi sessions list")
+        path = (exact or found)[0]
+        session = Session(path, path.stem, "", self._clock, self._redact)
+        session.load()
+        return session
+
+    def newest(self) -> Session | None:
+        """The session that was used last, or ``None``."""
+        paths = self._paths()
+        return self.open(paths[0].stem) if paths else None
+
+    def recent(self, limit: int = 20) -> list[SessionInfo]:
+        """The sessions that were used last, newest first."""
+        return [info for path in self._paths()[:limit] if (info := self._info(path)) is not None]
+
+    def _paths(self) -> list[Path]:
+        """All session files, the one that was used last first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(self.folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.stem), reverse=True)
+
+    def _info(self, path: Path) -> SessionInfo | None:
+        header: dict[str, Any] = {}
+        title = ""
+        with path.open("rb") as file:
+            for line, _ in zip(file, range(5), strict=False):
+                try:
+                    record = msgspec.json.decode(line)
+                except msgspec.DecodeError:
+                    continue
+                if record.get("record") == "session":
+                    header = record
+                elif record.get("role") == "user":
+                    title = " ".join(str(record.get("text", "")).split())
+                    break
+        changed = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
+        created = msgspec.convert(header["created"], datetime) if "created" in header else changed
+        return SessionInfo(path.stem, title[:120], str(header.get("surface", "")), created, changed, path)
+
+
+def to_markdown(session: Session) -> str:
+    """The conversation as Markdown, for reading and keeping."""
+    lines = [f"# Session {session.id}", ""]
+    for message in session.messages:
+        when = message.time.astimezone().strftime("%Y-%m-%d %H:%M")
+        if isinstance(message, UserMessage):
+            lines += [f"## You, {when}", "", message.text, ""]
+            lines += [f"(picture: {image.name or image.media_type})" for image in message.images]
+        elif isinstance(message, AssistantMessage):
+            lines += [f"## {message.model or 'alpi'}, {when}", ""]
+            lines += [message.text, ""] if message.text else []
+            lines += [
+                line
+                for call in message.calls
+                for line in (f"- called `{call.name}`", *_fenced(call.arguments, "json"), "")
+            ]
+        else:
+            lines += [
+                f"- result of `{message.name}`{'' if message.ok else ' (failed)'}",
+                *_fenced(message.text, ""),
+                "",
+            ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _fenced(text: str, language: str) -> list[str]:
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return [f"{fence}{language}", text, fence]

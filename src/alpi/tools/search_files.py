@@ -1,0 +1,242 @@
+"""search_files: file names and contents below a folder, leaving out what .gitignore names."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from msgspec import Meta, Struct
+
+from ..agent.tool import Result, ToolContext, ToolError
+from ..safety.actions import Action, ReadPath
+from ..safety.paths import PathGuard
+from ..safety.tiers import Tier
+from .text import decode, is_binary, plural
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+MOST_HITS = 100
+MOST_PER_FILE = 20
+LARGEST_FILE = 8 << 20
+SECONDS = 20.0
+LINE_CHARS = 240
+# Never worth searching, also where no .gitignore says so.
+SKIPPED = frozenset(
+    {".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".mypy_cache", ".ruff_cache", ".tox"}
+)
+
+
+class SearchFiles:
+    """Finds files and lines."""
+
+    class Arguments(Struct, frozen=True):
+        query: Annotated[str, Meta(description="text to find in files; empty lists files")] = ""
+        glob: Annotated[str, Meta(description="only files named so, e.g. *.py or src/**/*.md")] = ""
+        path: Annotated[str, Meta(description="folder")] = "."
+        regex: bool = False
+
+    name: ClassVar[str] = "search_files"
+    description: ClassVar[str] = "Find lines in files, or files by name. Case is ignored unless the query has capitals."
+    parallel: ClassVar[bool] = True
+
+    def hint(self, args: Arguments) -> str:
+        where = "" if args.path in ("", ".") else f" in {args.path}"
+        return f"{args.query or args.glob or '*'}{where}"
+
+    def actions(self, args: Arguments, context: ToolContext) -> Sequence[Action]:
+        return [ReadPath(context.path(args.path or "."))]
+
+    async def run(self, args: Arguments, context: ToolContext) -> Result:
+        stop = threading.Event()
+        try:
+            return await asyncio.to_thread(self._search, args, context, stop)
+        except asyncio.CancelledError:
+            stop.set()  # a thread cannot be cancelled; it looks at this between two files
+            raise
+
+    def _search(self, args: Arguments, context: ToolContext, stop: threading.Event) -> Result:
+        root = context.path(args.path or ".")
+        if not root.exists():
+            raise ToolError(f"there is no folder {args.path}", "Leave path out to search the whole workspace")
+        pattern = _pattern(args) if args.query else None
+        walk = Walk(context.files.guard, Path(os.path.realpath(root)), args.glob, stop)
+        found = Found()
+        for path in walk.files():
+            shown = context.shown(path)
+            if pattern is None:
+                found.add(shown)
+            else:
+                _search_file(path, shown, pattern, context, found)
+            if found.full:
+                break
+        return _answer(args, found, walk)
+
+
+@dataclass
+class Found:
+    """Hits so far, in the order in which they were found."""
+
+    lines: list[str] = field(default_factory=list)
+    files: int = 0
+
+    @property
+    def full(self) -> bool:
+        return len(self.lines) >= MOST_HITS
+
+    def add(self, line: str) -> None:
+        self.lines.append(line)
+
+
+class Walk:
+    """Goes through the files below a folder, in order of name, without following links.
+
+    ``skipped`` counts files that look like secrets, ``late`` is set when time ran out.
+    """
+
+    def __init__(self, guard: PathGuard, root: Path, glob: str, stop: threading.Event) -> None:
+        self._guard = guard
+        self._root = root
+        self._glob = glob
+        self._stop = stop
+        self._deadline = time.monotonic() + SECONDS
+        self.skipped = 0
+        self.late = False
+
+    def files(self) -> Iterator[Path]:
+        """Each file that may be read and that the glob names."""
+        if self._root.is_file():
+            yield self._root
+            return
+        yield from self._folder(self._root, self._ignored_above())
+
+    def _ignored_above(self) -> list[tuple[Path, GitIgnoreSpec]]:
+        """The rules of the folders above, up to the repository's root: a search below a folder obeys them too."""
+        above = []
+        for folder in (self._root, *self._root.parents):
+            if (folder / ".git").exists():
+                above = [f for f in (folder, *folder.parents) if f == folder]
+                break
+        if not above or above[0] == self._root:
+            return []
+        top = above[0]
+        between = [folder for folder in reversed(self._root.parents) if folder == top or top in folder.parents]
+        return [(folder, spec) for folder in between if (spec := _ignore_file(folder)) is not None]
+
+    def _folder(self, folder: Path, ignored: list[tuple[Path, GitIgnoreSpec]]) -> Iterator[Path]:
+        spec = _ignore_file(folder)
+        rules = [*ignored, (folder, spec)] if spec is not None else ignored
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            return  # a folder that may not be listed is left out, as every search tool does
+        for entry in entries:
+            if self._stop.is_set() or time.monotonic() > self._deadline:
+                self.late = not self._stop.is_set()
+                return
+            path = Path(entry.path)
+            is_dir = entry.is_dir(follow_symlinks=False)
+            if entry.is_symlink() or (is_dir and entry.name in SKIPPED) or _is_ignored(path, is_dir, rules):
+                continue
+            if not is_dir and not (entry.is_file(follow_symlinks=False) and self._named(path)):
+                continue
+            if self._guard.judge_real(path, "read").tier is not Tier.SAFE:
+                self.skipped += not is_dir
+            elif is_dir:
+                yield from self._folder(path, rules)
+            else:
+                yield path
+
+    def _named(self, path: Path) -> bool:
+        if not self._glob:
+            return True
+        relative = path.relative_to(self._root).as_posix()
+        return glob_matches(self._glob, relative)
+
+
+def glob_matches(glob: str, relative: str) -> bool:
+    """Whether a path below the folder fits a glob: one without ``/`` is about the file's name, ``**/`` stands for any folders."""
+    if "/" not in glob:
+        return fnmatch.fnmatchcase(relative.rpartition("/")[2], glob)
+    pattern = "".join(
+        {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(
+            part, part if part.startswith("[") else re.escape(part)
+        )
+        for part in re.findall(r"\*\*/|\*\*|\*|\?|\[[^]]+\]|[^*?\[]+|\[", glob)
+    )
+    return re.fullmatch(pattern, relative) is not None
+
+
+def _pattern(args: SearchFiles.Arguments) -> re.Pattern[str]:
+    flags = 0 if any(c.isupper() for c in args.query) else re.IGNORECASE
+    try:
+        return re.compile(args.query if args.regex else re.escape(args.query), flags)
+    except re.error as error:
+        raise ToolError(
+            f"{args.query!r} is not a regular expression: {error}", "Mend it, or set regex to false"
+        ) from error
+
+
+def _search_file(path: Path, shown: str, pattern: re.Pattern[str], context: ToolContext, found: Found) -> None:
+    try:
+        data, _, state = context.files.read(path, LARGEST_FILE)
+    except OSError:
+        return  # it went away or may not be read: not a hit
+    if is_binary(data) or state.size > LARGEST_FILE:
+        return
+    hits = 0
+    for number, line in enumerate(decode(data).text.splitlines(), 1):
+        if pattern.search(line):
+            hits += 1
+            if hits > MOST_PER_FILE:
+                found.add(f"{shown}: more lines like these")
+                break
+            found.add(f"{shown}:{number}: {line.strip()[:LINE_CHARS]}")
+            if found.full:
+                break
+    found.files += hits > 0
+
+
+def _answer(args: SearchFiles.Arguments, found: Found, walk: Walk) -> Result:
+    what = f"{args.query!r}" if args.query else "files"
+    notes = []
+    if found.full:
+        notes.append(f"[stopped at {MOST_HITS}; narrow it with glob or path]")
+    if walk.late:
+        notes.append(f"[stopped after {SECONDS:.0f} s; narrow it with glob or path]")
+    if walk.skipped:
+        notes.append(f"[{plural(walk.skipped, 'file')} with secrets left out]")
+    if not found.lines:
+        where = (
+            f" in files named {args.glob}" if args.glob and args.query else f" named {args.glob}" if args.glob else ""
+        )
+        return Result("\n".join([f"Nothing found for {what}{where}.", *notes]), "nothing found")
+    summary = plural(len(found.lines), "hit" if args.query else "file")
+    return Result("\n".join([*found.lines, *notes]), summary)
+
+
+def _ignore_file(folder: Path) -> GitIgnoreSpec | None:
+    try:
+        text = (folder / ".gitignore").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(text.splitlines())
+
+
+def _is_ignored(path: Path, is_dir: bool, rules: Sequence[tuple[Path, GitIgnoreSpec]]) -> bool:
+    """As git does: the last rule that speaks of a path decides, and a deeper .gitignore stands above a shallower one."""
+    for folder, spec in reversed(rules):
+        verdict = spec.check_file(path.relative_to(folder).as_posix() + ("/" if is_dir else "")).include
+        if verdict is not None:
+            return verdict
+    return False
