@@ -1,0 +1,1 @@
+"""Models: one Provider protocol (request in, events out), a pure parser per wire, and the local model."""
