@@ -25,7 +25,16 @@ class WritePath:
     preview: str = ""
 
 
-Action = ReadPath | WritePath
+@dataclass(frozen=True, slots=True)
+class RunCommand:
+    """Running a shell command in ``folder``. In the background it is judged no otherwise."""
+
+    command: str
+    folder: Path
+    background: bool = False
+
+
+Action = ReadPath | WritePath | RunCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +54,15 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a person is asked. ``what`` is the action in one line, ``why`` the reason for asking, ``folder`` the working folder,
-    ``preview`` the change itself, ``scope_text`` what "this session" would cover (``""``: only this once is on offer)."""
+    ``preview`` the change or the command itself, in full. ``scope_text`` is what "this session" and "always" would cover (``""``: only
+    this once is on offer); ``always`` is false where the machine's policy or the kind of action forbids to keep an approval."""
 
     what: str
     why: str
     folder: str
     preview: str = ""
     scope_text: str = ""
+    always: bool = False
 
 
 class Answer(Enum):
@@ -60,11 +71,13 @@ class Answer(Enum):
     NO = "no"
     ONCE = "once"
     SESSION = "session"
+    ALWAYS = "always"
 
 
 class Asker(Protocol):
     """Whoever can be asked. ``attended`` is false where nobody is watching: then nothing is asked, and no is the answer."""
 
+    name: str
     attended: bool
 
     async def ask(self, question: Question) -> Answer:

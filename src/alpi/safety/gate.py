@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
-from .actions import Action, Answer, Asker, Decision, Question, ReadPath, Verdict
+from .actions import Action, Answer, Asker, Decision, Question, ReadPath, RunCommand, Verdict, WritePath
 from .guarded import GuardedFiles
 from .paths import Access, PathGuard
 from .tiers import Tier
@@ -17,74 +20,209 @@ UNATTENDED = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """One verdict and what came of it, for the audit log. Every caution and every dangerous one makes one.
+
+    ``decision`` is ``refused``, ``refused: nobody is watching``, ``no``, ``once``, ``session``, ``always``, or, where an earlier yes covers
+    it, ``covered: session`` or ``covered: always``.
+    """
+
+    surface: str
+    tool: str
+    what: str
+    tier: Tier
+    scope: str
+    decision: str
+    reason: str
+
+
+class Records(Protocol):
+    """What outlives the session: approvals for good, and the audit log. Implemented over files in cli/runtime.py.
+
+    Every method may raise StorageError; then nothing is permitted.
+    """
+
+    def is_approved(self, scope: str) -> bool:
+        """Whether the person allowed this for good."""
+        ...
+
+    def approve(self, scope: str, text: str, tool: str, surface: str) -> None:
+        """The person allows this for good."""
+        ...
+
+    def record(self, ruling: Ruling) -> None:
+        """Write a ruling down."""
+        ...
+
+
+class Undo(Protocol):
+    """Keeps what files held before tools change them. Implemented over state/undo.py in cli/records.py."""
+
+    def too_large(self, size: int) -> str:
+        """Why a file of so many bytes cannot be kept, or ``""``."""
+        ...
+
+    def keep(
+        self, turn: str, tool: str, path: Path, before: bytes | None, mode: int, after: bytes
+    ) -> Callable[[], None]:
+        """Keep a file's content; what is returned is called once the change was made."""
+        ...
+
+
+class Policy(Protocol):
+    """What the machine's owner forbids to all profiles (safety/policy.py)."""
+
+    def tool_refused(self, name: str) -> str:
+        """Why a tool may not be used, or ``""``."""
+        ...
+
+    @property
+    def may_approve_always(self) -> bool:
+        """Whether an approval may be kept for good."""
+        ...
+
+
 class Gate:
     """Judges actions and remembers what a person allowed for this session.
 
     One gate belongs to one session: its approvals are never shared with another. Questions are put one at a time.
+
+    Args:
+        guard: judges paths.
+        judge_command: judges a shell command that would run in a folder.
+        records: approvals for good, and the audit log.
+        policy: the machine's.
+        undo: what makes writing in the workspace safe.
     """
 
-    def __init__(self, guard: PathGuard) -> None:
+    def __init__(
+        self,
+        guard: PathGuard,
+        judge_command: Callable[[str, Path], Verdict],
+        records: Records,
+        policy: Policy,
+        undo: Undo,
+    ) -> None:
         self.guard = guard
+        self._judge_command = judge_command
+        self._records = records
+        self._policy = policy
+        self._undo = undo
         self._session: set[str] = set()
         self._asking = asyncio.Lock()
 
     def judge(self, action: Action) -> Verdict:
         """The verdict on one action, without asking anybody."""
-        return self.guard.judge(action.path, access_of(action))
+        if isinstance(action, RunCommand):
+            return self._judge_command(action.command, action.folder)
+        verdict = self.guard.judge(action.path, access_of(action))
+        if isinstance(action, WritePath) and verdict.tier is Tier.SAFE:
+            # Writing in the workspace is safe because it can be taken back. What cannot be kept must be asked about.
+            why = self._undo.too_large(_size_of(action.path))
+            if why:
+                return Verdict(Tier.CAUTION, f"{self.guard.shown(action.path)}: {why}")
+        return verdict
 
-    async def permit(self, actions: Sequence[Action], asker: Asker, folder: Path) -> Decision:
-        """Decide whether a tool may do ``actions``, asking the person where that is needed. The worst one decides."""
+    async def permit(self, tool: str, actions: Sequence[Action], asker: Asker, folder: Path) -> Decision:
+        """Decide whether a tool may do ``actions``, asking the person where that is needed. The worst one decides.
+
+        Raises:
+            StorageError: a ruling could not be written down; nothing is permitted.
+        """
+        why = self._policy.tool_refused(tool)
+        if why:
+            self._records.record(Ruling(asker.name, tool, tool, Tier.DANGEROUS, "", "refused", why))
+            return Decision(False, Tier.DANGEROUS, f"refused: {why}. Nothing lifts this")
+        verdicts = [(action, self.judge(action)) for action in actions]
+        # Nobody is asked about one half of a call whose other half is refused anyway.
+        for action, verdict in sorted(verdicts, key=lambda pair: -pair[1].tier):
+            if verdict.tier is Tier.DANGEROUS:
+                self._record(asker, tool, action, verdict, "refused")
+                return Decision(False, verdict.tier, f"refused: {verdict.reason}. Nothing lifts this")
         worst, reason = Tier.SAFE, ""
         grants: set[str] = set()
-        for action in actions:
-            verdict = self.judge(action)
-            if verdict.tier is Tier.DANGEROUS:
-                return Decision(False, verdict.tier, f"refused: {verdict.reason}. Nothing lifts this")
-            if verdict.tier is Tier.CAUTION:
-                worst, reason = Tier.CAUTION, verdict.reason
-                answer = await self._settle(action, verdict, asker, folder)
-                if answer is Answer.NO:
-                    why = "the person said no; do not try it another way" if asker.attended else UNATTENDED
-                    return Decision(False, verdict.tier, f"not done: {verdict.reason}; {why}", answer)
+        for action, verdict in verdicts:
+            if verdict.tier is Tier.SAFE:
+                continue
+            worst, reason = verdict.tier, verdict.reason
+            answer, how = await self._settle(tool, action, verdict, asker, folder)
+            self._record(asker, tool, action, verdict, how)
+            if answer is Answer.NO:
+                said = "the person said no; do not try it another way" if asker.attended else UNATTENDED
+                return Decision(False, verdict.tier, f"not done: {verdict.reason}; {said}", answer)
+            if not isinstance(action, RunCommand):
                 grants.add(_exact(action))
         return Decision(True, worst, reason, grants=frozenset(grants))
 
-    def files(self, decision: Decision) -> GuardedFiles:
-        """Access to files for one tool call: what is safe, what the session allows, and what was granted to this call."""
+    def files(self, decision: Decision, tool: str, turn: str) -> GuardedFiles:
+        """Access to files for one tool call: what is safe, what is allowed for longer, and what was granted to this call.
+
+        What it changes is kept for an undo of ``turn``.
+        """
 
         def allowed(real: Path, access: Access) -> bool:
-            if self.guard.judge_real(real, access).scope in self._session:
+            scope = self.guard.judge_real(real, access).scope
+            if scope and (scope in self._session or self._records.is_approved(scope)):
                 return True
             # Folders that must be made on the way to a granted file are granted with it.
-            return any(
-                key == f"{access} {real}" or key.startswith(f"{access} {real}/")
-                for key in decision.grants | self._session
-            )
+            granted = decision.grants | self._session
+            return any(key == f"{access} {real}" or key.startswith(f"{access} {real}/") for key in granted)
 
-        return GuardedFiles(self.guard, allowed)
+        return GuardedFiles(self.guard, allowed, partial(self._undo.keep, turn, tool))
 
-    async def _settle(self, action: Action, verdict: Verdict, asker: Asker, folder: Path) -> Answer:
+    async def _settle(
+        self, tool: str, action: Action, verdict: Verdict, asker: Asker, folder: Path
+    ) -> tuple[Answer, str]:
+        """The answer to a caution, and how it came about."""
+        covered = self._covered(verdict.scope)
+        if covered is not None:
+            return covered, f"covered: {covered.value}"
         if not asker.attended:
-            return Answer.SESSION if verdict.scope in self._session else Answer.NO
+            return Answer.NO, "refused: nobody is watching"
         async with self._asking:
-            if verdict.scope and verdict.scope in self._session:  # perhaps answered while this one waited
-                return Answer.SESSION
-            answer = await asker.ask(_question(action, verdict, folder))
-            if answer is Answer.SESSION and verdict.scope:
+            covered = self._covered(verdict.scope)  # perhaps answered while this one waited
+            if covered is not None:
+                return covered, f"covered: {covered.value}"
+            answer = await asker.ask(self._question(action, verdict, folder))
+            if verdict.scope and answer in (Answer.SESSION, Answer.ALWAYS):
                 self._session.add(verdict.scope)
-        return answer
+            if verdict.scope and answer is Answer.ALWAYS and self._policy.may_approve_always:
+                self._records.approve(verdict.scope, verdict.scope_text, tool, asker.name)
+        return answer, answer.value
+
+    def _covered(self, scope: str) -> Answer | None:
+        if not scope:
+            return None
+        if scope in self._session:
+            return Answer.SESSION
+        return Answer.ALWAYS if self._policy.may_approve_always and self._records.is_approved(scope) else None
+
+    def _question(self, action: Action, verdict: Verdict, folder: Path) -> Question:
+        always = bool(verdict.scope) and self._policy.may_approve_always
+        if isinstance(action, RunCommand):
+            what = "Run in the background" if action.background else "Run"
+            return Question(what, verdict.reason, str(folder), action.command, verdict.scope_text, always)
+        preview = action.preview if isinstance(action, WritePath) else ""
+        verb = "Write" if isinstance(action, WritePath) else "Read"
+        return Question(f"{verb} {action.path}", verdict.reason, str(folder), preview, verdict.scope_text, always)
+
+    def _record(self, asker: Asker, tool: str, action: Action, verdict: Verdict, decision: str) -> None:
+        what = action.command if isinstance(action, RunCommand) else f"{access_of(action)} {action.path}"
+        self._records.record(Ruling(asker.name, tool, what, verdict.tier, verdict.scope, decision, verdict.reason))
 
 
-def _exact(action: Action) -> str:
-    return f"{access_of(action)} {os.path.realpath(action.path)}"
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
-def access_of(action: Action) -> Access:
+def access_of(action: ReadPath | WritePath) -> Access:
     """Whether an action reads or writes its path."""
     return "read" if isinstance(action, ReadPath) else "write"
 
 
-def _question(action: Action, verdict: Verdict, folder: Path) -> Question:
-    verb = "Read" if isinstance(action, ReadPath) else "Write"
-    preview = "" if isinstance(action, ReadPath) else action.preview
-    return Question(f"{verb} {action.path}", verdict.reason, str(folder), preview, verdict.scope_text)
+def _exact(action: ReadPath | WritePath) -> str:
+    return f"{access_of(action)} {os.path.realpath(action.path)}"

@@ -33,17 +33,24 @@ class FileState:
     inode: int
 
 
+Keep = Callable[[Path, bytes | None, int, bytes], Callable[[], None]]
+"""Keeps what a file holds before it is changed: real path, old content (``None``: there was none), permissions, new content. What it
+returns is called once the change was made. What it raises keeps the change from being made."""
+
+
 class GuardedFiles:
     """Reads and writes on behalf of tools.
 
     Args:
         guard: the judge.
         allowed: says whether a path that needs a person's yes has got it (``path, access``); the gate provides it.
+        keep: called around each change, so that it can be taken back.
     """
 
-    def __init__(self, guard: PathGuard, allowed: Callable[[Path, Access], bool]) -> None:
+    def __init__(self, guard: PathGuard, allowed: Callable[[Path, Access], bool], keep: Keep | None = None) -> None:
         self.guard = guard
         self._allowed = allowed
+        self._keep = keep
 
     @contextmanager
     def open_read(self, path: Path) -> Iterator[tuple[int, Path, os.stat_result]]:
@@ -90,7 +97,8 @@ class GuardedFiles:
             real = real_folder / real.name
             self._check(real, "write")
             mode = self._mode_of(folder, real, expected)
-            temporary = f".{real.name[:200]}.{secrets.token_hex(6)}.tmp"
+            done = self._keep(real, _content(folder, real.name), mode, data) if self._keep is not None else None
+            temporary = f".alpi.{secrets.token_hex(8)}.tmp"  # without the name: that may be as long as a name can be
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(temporary, flags, 0o600, dir_fd=folder)
             try:
@@ -106,6 +114,8 @@ class GuardedFiles:
                 raise
             with contextlib.suppress(OSError):
                 os.fsync(folder)
+            if done is not None:
+                done()
         return real
 
     def _check(self, real: Path, access: Access) -> None:
@@ -162,6 +172,16 @@ class GuardedFiles:
             yield descriptor, real
         finally:
             os.close(descriptor)
+
+
+def _content(folder: int, name: str) -> bytes | None:
+    """What a file of an open folder holds now, or ``None`` where there is none."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()
 
 
 def descriptor_path(descriptor: int, path: Path) -> Path:

@@ -92,6 +92,15 @@ class PathGuard:
         """The same for a path that is already resolved (the one behind an open descriptor)."""
         return self._forbidden(real, access) or (self._reading(real) if access == "read" else self._writing(real))
 
+    def protection(self, real: Path, access: Access) -> Verdict | None:
+        """The verdict where a resolved path is a special one; ``None`` where it is only inside or outside the workspace."""
+        forbidden = self._forbidden(real, access)
+        if forbidden is not None:
+            return forbidden
+        if access == "read":
+            return self._reading(real) if looks_secret(real.name) else None
+        return self._writing(real) if real in self._workspace else None
+
     def inside_workspace(self, real: Path) -> bool:
         """Whether a resolved path lies in the workspace."""
         return real in self._workspace
@@ -125,7 +134,7 @@ class PathGuard:
         if real in self._credentials:
             return "is where credentials are kept"
         if real in self._extra:
-            return "is protected by the machine's policy"
+            return "is protected: it belongs to alpi or to the machine's policy"
         if access == "read":
             secret = real in self._system_secrets or _proc_secret(real)
             return "holds secrets of this machine or of other processes" if secret and not harmless else ""
