@@ -6,10 +6,13 @@ it is loaded: a tool call without a result gets one that says so, because every 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ import msgspec
 
 from ..base.clock import Clock
 from ..base.errors import SessionError
-from ..base.files import private_dir
+from ..base.files import private_dir, storage_errors
 from ..base.journal import Journal, read_journal
 from ..base.locks import FileLock, Locked
 from ..base.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
@@ -69,8 +72,11 @@ class Session:
         except Locked as error:
             raise SessionError(str(error.message), "Wait for it, or start a new session without -c") from error
         try:
-            if self.path.exists() and self.path.stat().st_size != self._size:
+            before = self._size
+            if self._size_on_disk() != before:
                 self.load()
+                if before and not self._size:
+                    self.warnings.append(f"{self.path} was removed meanwhile; this conversation starts anew")
             self._mend()
         except BaseException:
             self._lock.release()
@@ -87,7 +93,7 @@ class Session:
         Raises:
             StorageError: it could not be written; it is not added.
         """
-        if not self.path.exists():
+        if self._journal.is_empty():
             header = {
                 "record": "session",
                 "version": VERSION,
@@ -96,14 +102,17 @@ class Session:
                 "created": self._clock.now(),
             }
             self._journal.append(header)
-        self._journal.append({"record": "message", **msgspec.to_builtins(message, builtin_types=(datetime,))})
-        clean: Message = msgspec.json.decode(self._redact(msgspec.json.encode(message).decode()), type=Message)
+        written = self._journal.append({"record": "message", **msgspec.to_builtins(message)})
+        clean = _message(written)
         self.messages.append(clean)
-        self._size = self.path.stat().st_size
+        self._size = self._size_on_disk()
         return clean
 
     def load(self) -> None:
         """Read the file anew."""
+        size = (
+            self._size_on_disk()
+        )  # before reading: what another process adds in between is then noticed at the next turn
         text = read_journal(self.path)
         self.warnings = list(text.warnings)
         self.messages = []
@@ -117,10 +126,17 @@ class Session:
                     )
             elif kind == "message":
                 try:
-                    self.messages.append(msgspec.convert({k: v for k, v in record.items() if k != "record"}, Message))
+                    self.messages.append(_message(record))
                 except msgspec.ValidationError as error:
                     self.warnings.append(f"{self.path}: message {number} cannot be used ({error}); it was left out")
-        self._size = self.path.stat().st_size if self.path.exists() else 0
+        self._size = size
+
+    def _size_on_disk(self) -> int:
+        with storage_errors(self.path, "read"):
+            try:
+                return self.path.stat().st_size
+            except FileNotFoundError:
+                return 0
 
     def _mend(self) -> None:
         for message in missing_results(self.messages, self._clock.now()):
@@ -129,12 +145,13 @@ class Session:
 
 def missing_results(messages: Sequence[Message], now: datetime) -> list[ToolMessage]:
     """Results for the tool calls of the last answer that have none."""
-    answered = {message.call_id for message in messages if isinstance(message, ToolMessage)}
+    results: list[ToolMessage] = []
     for message in reversed(messages):
         if isinstance(message, AssistantMessage):
-            return [_no_result(call, now) for call in message.calls if call.id not in answered]
+            return [_no_result(call, now) for call, found in _paired(message, results[::-1]) if found is None]
         if isinstance(message, UserMessage):
             break
+        results.append(message)
     return []
 
 
@@ -144,23 +161,54 @@ def well_formed(messages: Sequence[Message], now: datetime) -> list[Message]:
     A line that was lost in the middle of a file would otherwise make every provider refuse the whole session.
     """
     result: list[Message] = []
-    results = {message.call_id: message for message in messages if isinstance(message, ToolMessage)}
-    for message in messages:
+    for place, message in enumerate(messages):
         if isinstance(message, ToolMessage):
             continue
         result.append(message)
         if isinstance(message, AssistantMessage):
-            result += [results.get(call.id) or _no_result(call, now) for call in message.calls]
+            after = takewhile(lambda other: isinstance(other, ToolMessage), messages[place + 1 :])
+            results = [other for other in after if isinstance(other, ToolMessage)]
+            result += [found or _no_result(call, now) for call, found in _paired(message, results)]
     return result
+
+
+def _paired(message: AssistantMessage, results: Sequence[ToolMessage]) -> list[tuple[ToolCall, ToolMessage | None]]:
+    """Each call with its result among those that stand between this answer and the next message.
+
+    Ids are unique in one answer at most: some servers number the calls of every answer anew, or name them all alike.
+    """
+    left = list(results)
+    pairs: list[tuple[ToolCall, ToolMessage | None]] = []
+    for call in message.calls:
+        found = next((result for result in left if result.call_id == call.id), None)
+        if found is not None:
+            left.remove(found)
+        pairs.append((call, found))
+    return pairs
 
 
 def _no_result(call: ToolCall, now: datetime) -> ToolMessage:
     return ToolMessage(new_id(), now, call.id, call.name, NO_RESULT, ok=False)
 
 
+def _message(record: dict[str, Any]) -> Message:
+    message: Message = msgspec.convert({key: value for key, value in record.items() if key != "record"}, Message)
+    return message
+
+
 def new_id() -> str:
     """A name for a message that no other message has."""
     return secrets.token_hex(6)
+
+
+class _Line(msgspec.Struct):
+    """What a list of sessions wants to know of a line."""
+
+    record: str = ""
+    surface: str = ""
+    created: datetime | None = None
+    role: str = ""
+    text: str = ""
 
 
 class SessionStore:
@@ -212,25 +260,30 @@ class SessionStore:
         """All session files, the one that was used last first."""
         if not self.folder.is_dir():
             return []
-        return sorted(self.folder.glob("*.jsonl"), key=lambda path: (path.stat().st_mtime_ns, path.stem), reverse=True)
+        used = []
+        for path in self.folder.glob("*.jsonl"):
+            with contextlib.suppress(OSError):  # removed meanwhile by another process or by hand
+                used.append((path.stat().st_mtime_ns, path.stem, path))
+        return [path for *_, path in sorted(used, reverse=True)]
 
     def _info(self, path: Path) -> SessionInfo | None:
-        header: dict[str, Any] = {}
-        title = ""
-        with path.open("rb") as file:
-            for line, _ in zip(file, range(5), strict=False):
-                try:
-                    record = msgspec.json.decode(line)
-                except msgspec.DecodeError:
-                    continue
-                if record.get("record") == "session":
-                    header = record
-                elif record.get("role") == "user":
-                    title = " ".join(str(record.get("text", "")).split())
-                    break
-        changed = datetime.fromtimestamp(path.stat().st_mtime).astimezone()
-        created = msgspec.convert(header["created"], datetime) if "created" in header else changed
-        return SessionInfo(path.stem, title[:120], str(header.get("surface", "")), created, changed, path)
+        surface, title = "", ""
+        try:
+            with path.open("rb") as file:
+                changed = created = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime).astimezone()
+                for line, _ in zip(file, range(5), strict=False):
+                    try:
+                        record = msgspec.json.decode(line, type=_Line)
+                    except (msgspec.DecodeError, ValueError, RecursionError):
+                        continue  # told when the session is opened
+                    if record.record == "session":
+                        surface, created = record.surface, record.created or created
+                    elif record.role == "user":
+                        title = " ".join(record.text.split())
+                        break
+        except OSError:
+            return None  # removed meanwhile, or not ours to read
+        return SessionInfo(path.stem, title[:120], surface, created, changed, path)
 
 
 def to_markdown(session: Session) -> str:
@@ -240,7 +293,7 @@ def to_markdown(session: Session) -> str:
         when = message.time.astimezone().strftime("%Y-%m-%d %H:%M")
         if isinstance(message, UserMessage):
             lines += [f"## You, {when}", "", message.text, ""]
-            lines += [f"(picture: {image.name or image.media_type})" for image in message.images]
+            lines += [line for image in message.images for line in (f"(picture: {image.name or image.media_type})", "")]
         elif isinstance(message, AssistantMessage):
             lines += [f"## {message.model or 'alpi'}, {when}", ""]
             lines += [message.text, ""] if message.text else []
