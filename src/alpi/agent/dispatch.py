@@ -47,6 +47,13 @@ class Toolbox:
     vision: bool = False
     seen: ReadRecord = field(default_factory=ReadRecord)
 
+    async def aclose(self) -> None:
+        """End what tools have left running."""
+        for tool in self.tools.values():
+            close = getattr(tool, "aclose", None)
+            if close is not None:
+                await close()
+
     def parallel(self, call: ToolCall) -> bool:
         """Whether a call may run beside others."""
         tool = self.tools.get(call.name)
@@ -61,16 +68,19 @@ class Toolbox:
             return ""
 
     async def run(
-        self, call: ToolCall, offered: frozenset[str], asker: Asker, progress: Callable[[str], None]
+        self, call: ToolCall, offered: frozenset[str], asker: Asker, turn: str, progress: Callable[[str], None]
     ) -> Outcome:
-        """Carry out one call. Never raises but for cancellation: what goes wrong is an outcome that the model can act on."""
+        """Carry out one call. Never raises but for cancellation: what goes wrong is an outcome that the model can act on.
+
+        ``offered`` are the tools that the model was told of, ``turn`` is what an undo of the call's changes is found by.
+        """
         started = self.clock.monotonic()
-        outcome = await self._run(call, offered, asker, progress)
+        outcome = await self._run(call, offered, asker, turn, progress)
         seconds = self.clock.monotonic() - started
         return replace(outcome, seconds=round(seconds, 3), text=self.outputs.fit(call.id, call.name, outcome.text))
 
     async def _run(
-        self, call: ToolCall, offered: frozenset[str], asker: Asker, progress: Callable[[str], None]
+        self, call: ToolCall, offered: frozenset[str], asker: Asker, turn: str, progress: Callable[[str], None]
     ) -> Outcome:
         tool = self.tools.get(call.name) if call.name in offered else None
         if tool is None:
@@ -85,12 +95,12 @@ class Toolbox:
             args = parse_arguments(tool, call)
             context = self._context(GuardedFiles(self.gate.guard, lambda path, access: False), progress)
             actions = tool.actions(args, context)
-            decision = await self.gate.permit(actions, asker, self.workspace)
+            decision = await self.gate.permit(tool.name, actions, asker, self.workspace)
         except AlpiError as error:
             return Outcome(False, f"Error: {error}", error.message)
         if not decision.allowed:
             return _refusal(decision)
-        return await run_tool(tool, args, self._context(self.gate.files(decision), progress))
+        return await run_tool(tool, args, self._context(self.gate.files(decision, tool.name, turn), progress))
 
     def _context(self, files: GuardedFiles, progress: Callable[[str], None]) -> ToolContext:
         return ToolContext(self.workspace, files, self.seen, progress, self.output_chars, self.vision)
@@ -128,7 +138,7 @@ def parse_arguments(tool: Tool[Any], call: ToolCall) -> Any:
     )
     try:
         data = msgspec.json.decode(call.arguments or "{}")
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         shown = call.arguments if len(call.arguments) <= 200 else call.arguments[:200] + "…"
         raise AlpiError(
             f"the arguments of {call.name} are not valid JSON ({error}): {shown}", f"It takes: {takes}"

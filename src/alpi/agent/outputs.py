@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from ..base.errors import StorageError
 from ..base.files import private_dir, write_atomic
 
 UNWANTED = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
@@ -30,13 +31,24 @@ class OutputStore:
         text = UNWANTED.sub("", self._redact(text).replace("\r\n", "\n"))
         if len(text) <= self._limit:
             return text
-        path = private_dir(self._folder) / f"{tool}-{re.sub(r'[^A-Za-z0-9_-]', '', call_id)[-24:] or 'call'}.txt"
-        write_atomic(path, text.encode())
         head = text[: self._limit * 3 // 4]
         head = head[: head.rfind("\n") + 1] or head
         tail = text[-self._limit // 8 :]
         tail = tail[tail.find("\n") + 1 :] or tail
         left_out = len(text) - len(head) - len(tail)
         line = text.count("\n", 0, len(head)) + 1
-        note = f"[{left_out:,} characters left out here; the whole is in {path}: read_file reads on from line {line}]"
-        return f"{head}\n{note}\n{tail}"
+        try:
+            where = f"the whole is in {self._keep(call_id, tool, text)}: read_file reads on from line {line}"
+        except StorageError as error:
+            where = f"the whole could not be kept: {error.message}"
+        return f"{head}\n[{left_out:,} characters left out here; {where}]\n{tail}"
+
+    def _keep(self, call_id: str, tool: str, text: str) -> Path:
+        name = f"{tool}-{re.sub(r'[^A-Za-z0-9_-]', '', call_id)[-24:] or 'call'}"
+        path = private_dir(self._folder) / f"{name}.txt"
+        number = 1
+        while path.exists():  # some servers use the same id again: what the model was told to read must stay
+            number += 1
+            path = path.with_name(f"{name}-{number}.txt")
+        write_atomic(path, text.encode())
+        return path

@@ -29,6 +29,8 @@ class TextCalls(Protocol):
 
     def finish(self) -> tuple[str, list[ToolCall]]: ...
 
+    def abandon(self) -> str: ...
+
 
 class Reply:
     """Gathers the events of one model call."""
@@ -77,14 +79,17 @@ class Reply:
         elif isinstance(event, Preparing):
             self._emit(events.Preparing(event.what, event.share))
 
-    def settle(self) -> None:
-        """No more text will come: what was held back because it might have become a call is decided now."""
+    def settle(self, broken: bool = False) -> None:
+        """No more text will come: what was held back because it might have become a call is decided now. Broken off, it is text."""
         if self._textcalls is None:
             return
-        rest, calls = self._textcalls.finish()
-        self._textcalls = None
+        reader, self._textcalls = self._textcalls, None
+        if broken or self.failure is not None:
+            self._say(reader.abandon())
+            return
+        rest, calls = reader.finish()
         self._say(rest)
-        if not self._calls and self.failure is None:
+        if not self._calls:
             self._calls = calls
 
     def _say(self, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Protocol
 
 
@@ -24,10 +24,13 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own time, in the machine's own zone."""
+    """The machine's own time, in a zone of the person's choice or else the machine's own."""
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self._zone = zone
 
     def now(self) -> datetime:
-        return datetime.now().astimezone()
+        return datetime.now().astimezone(self._zone)
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import yaml
 
 LARGEST = 1 << 20
+# The YAML library walks a file's nesting on the C stack, and overruns it somewhere above 20,000 levels. None of ours is deeper than four.
+DEEPEST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +54,39 @@ def parse_config(text: str, name: str) -> LoadedConfig:
 def _compose(text: str, name: str) -> yaml.Node | None:
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    kind = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = kind(text)
     try:
+        if len(text) > 100 * DEEPEST:
+            _check_depth(text, kind, name)
         node: yaml.Node | None = loader.get_single_node()
         return node
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
+        if "quoted" in (getattr(error, "context", None) or ""):
+            mark = error.context_mark  # type: ignore[attr-defined]  # where the quotes were opened, not the end of the file
         line = f", line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or str(error)
+        if isinstance(error, yaml.reader.ReaderError):
+            before = text.encode()[: error.position]
+            line = f", line {before.count(10) + 1}"
+            problem = error.reason
         raise ConfigError(
             f"{name}{line}: not valid YAML: {problem}", "Check the indentation and the quotes there"
         ) from error
     finally:
         loader.dispose()
+
+
+def _check_depth(text: str, kind: Any, name: str) -> None:
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, kind):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            line = event.start_mark.line + 1 if event.start_mark is not None else 1
+            raise ConfigError(f"{name}, line {line}: nested more than {DEEPEST} levels deep", "See docs/CONFIG.md")
 
 
 class _Checker:
@@ -88,31 +110,56 @@ class _Checker:
 
     def value(self, node: yaml.Node, hint: Any, where: str) -> Any:
         plain = get_args(hint)[0] if hasattr(hint, "__metadata__") else hint
+        optional = get_origin(plain) in (Union, UnionType) and type(None) in get_args(plain)
+        if optional and _is_null(node):
+            return None
+        if optional:
+            plain = next(part for part in get_args(plain) if part is not type(None))
         if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
             return plain(**self.struct(node, plain, f"{where}."))
-        if get_origin(plain) is dict and issubclass(get_args(plain)[1], msgspec.Struct):
+        if get_origin(plain) is dict:
             entry = get_args(plain)[1]
-            return {
-                key: entry(**self.struct(value, entry, f"{where}.{key}."))
-                for key, _, value in self.pairs(node, f"{where}.")
-            }
+            return {key: self.value(value, entry, f"{where}.{key}") for key, _, value in self.pairs(node, f"{where}.")}
+        if get_origin(plain) is list:
+            items = enumerate(self.items(node, where, hint), 1)
+            return [self.value(item, get_args(plain)[0], f"{where}, entry {number},") for number, item in items]
+        return self.leaf(node, hint, where)
+
+    def leaf(self, node: yaml.Node, hint: Any, where: str) -> Any:
+        import yaml
+
         try:
-            return msgspec.convert(self.plain(node, where), hint, strict=True)
-        except msgspec.ValidationError as error:
-            got = _shown(node)
-            raise ConfigError(
-                f"{self.at(node)}: {where} must be {allowed(hint)}, not {got}", _hint_for(where, str(error))
-            ) from error
+            # Only a scalar is made into data: lists and groups are walked, so that each error has its own line.
+            data = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else node
+            return msgspec.convert(data, hint, strict=True)
+        except (msgspec.ValidationError, yaml.YAMLError, ValueError) as error:
+            raise self.wrong(node, hint, where) from error
+
+    def items(self, node: yaml.Node, where: str, hint: Any) -> list[yaml.Node]:
+        import yaml
+
+        if _is_null(node):
+            return []
+        if not isinstance(node, yaml.SequenceNode):
+            raise self.wrong(node, hint, where)
+        return list(node.value)
+
+    def wrong(self, node: yaml.Node, hint: Any, where: str) -> ConfigError:
+        if where.endswith("api_key_env"):  # perhaps the key itself: it is not shown
+            return ConfigError(
+                f"{self.at(node)}: {where} must be {allowed(hint)}", "Give the variable's name, not the key itself"
+            )
+        return ConfigError(f"{self.at(node)}: {where} must be {allowed(hint)}, not {_shown(node)}")
 
     def pairs(self, node: yaml.Node, where: str) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
         import yaml
 
-        if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
+        if _is_null(node):
             return
         if not isinstance(node, yaml.MappingNode):
             what = where.rstrip(".") or "the file"
             raise ConfigError(
-                f"{self.at(node)}: {what} must be a list of `key: value`, not {_shown(node)}", "See docs/CONFIG.md"
+                f"{self.at(node)}: {what} must be made of `key: value`, not of {_shown(node)}", "See docs/CONFIG.md"
             )
         seen: dict[str, int] = {}
         for key_node, value_node in node.value:
@@ -125,16 +172,6 @@ class _Checker:
                 )
             seen[key] = key_node.start_mark.line + 1
             yield key, key_node, value_node
-
-    def plain(self, node: yaml.Node, where: str) -> Any:
-        """A leaf as Python data. Lists and mappings are walked here too, so that nested ones keep their lines."""
-        import yaml
-
-        if isinstance(node, yaml.SequenceNode):
-            return [self.plain(item, where) for item in node.value]
-        if isinstance(node, yaml.MappingNode):
-            return {key: self.plain(value, where) for key, _, value in self.pairs(node, f"{where}.")}
-        return yaml.SafeLoader("").construct_object(node)
 
     def at(self, node: yaml.Node) -> str:
         return f"{self.name}, line {node.start_mark.line + 1}"
@@ -151,10 +188,8 @@ def _shown(node: yaml.Node) -> str:
     return repr(value if len(value) <= 60 else value[:57] + "...")
 
 
-def _hint_for(where: str, problem: str) -> str:
-    if where.endswith("api_key_env") or re.search(r"pattern", problem):
-        return "Give the variable's name, not the key itself"
-    return ""
+def _is_null(node: yaml.Node) -> bool:
+    return bool(node.tag.endswith(":null"))
 
 
 def allowed(hint: Any) -> str:
@@ -168,7 +203,7 @@ def _words(info: Any) -> str:
     from msgspec import inspect
 
     if isinstance(info, inspect.Metadata):
-        return _words(info.type)
+        return str((info.extra or {}).get("allowed") or _words(info.type))
     if isinstance(info, inspect.UnionType):
         return " or ".join(_words(part) for part in info.types if not isinstance(part, inspect.NoneType))
     if isinstance(info, inspect.LiteralType):

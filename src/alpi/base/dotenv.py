@@ -9,10 +9,15 @@ from pathlib import Path
 
 from .errors import ConfigError, UsageError
 from .files import private_dir, read_text, write_atomic
+from .locks import FileLock
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A bare value ends where a comment begins, which is a # after a blank: keys may hold a # themselves.
 LINE = re.compile(
-    r"""\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>[^']*)'|(?P<bare>[^#\n]*?))\s*(?:\#.*)?"""
+    r"""\s*(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=
+    \s*(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>[^']*)'|(?P<bare>(?:[^\s"'\#](?:.*?\S)??)?))
+    \s*(?:(?<=\s)\#.*|(?<==)\#.*)?""",
+    re.VERBOSE,
 )
 
 
@@ -23,7 +28,7 @@ def load_env(path: Path) -> dict[str, str]:
         ConfigError: a line is not ``NAME=value``; it is named by number, its content is not shown.
     """
     values: dict[str, str] = {}
-    for number, line in enumerate((read_text(path) or "").splitlines(), 1):
+    for number, line in enumerate(_lines(path), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = LINE.fullmatch(line)
@@ -58,17 +63,24 @@ def set_secret(path: Path, name: str, value: str) -> None:
     """
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} is not a variable name", "Use letters, digits and underscores, like OPENAI_API_KEY")
-    if not value or any(ord(c) < 32 or ord(c) == 127 for c in value):
+    if not value or any(ord(c) < 32 or 127 <= ord(c) < 160 for c in value):
         raise UsageError(f"the value for {name} is empty or has control characters", "Paste the key alone, on one line")
-    load_env(path)  # a broken file is not written over
-    kept = []
-    for line in (read_text(path) or "").splitlines():
-        match = LINE.fullmatch(line)
-        if match is None or match["name"] != name:
-            kept.append(line)
     quoted = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' if re.search(r"[\s#\"'\\]", value) else value
     private_dir(path.parent)
-    write_atomic(path, "\n".join([*kept, f"{name}={quoted}", ""]).encode())
+    with FileLock(path.parent / "run" / "env.lock", what=path.name):
+        load_env(path)  # a broken file is not written over
+        kept = []
+        for line in _lines(path):
+            match = LINE.fullmatch(line)
+            if match is None or match["name"] != name:
+                kept.append(line)
+        write_atomic(path, "\n".join([*kept, f"{name}={quoted}", ""]).encode())
+
+
+def _lines(path: Path) -> list[str]:
+    """The file's lines. Only a newline ends one: a value may hold what else Unicode calls the end of a line."""
+    lines = (read_text(path) or "").removeprefix("\ufeff").split("\n")
+    return [line.removesuffix("\r") for line in (lines if lines[-1] else lines[:-1])]
 
 
 class Secrets:

@@ -27,6 +27,7 @@ def storage_errors(path: Path, doing: str) -> Iterator[None]:
             errno.EROFS: "The disk is mounted read-only: remount it, or choose another home with ALPI_HOME",
             errno.EACCES: f"Check who owns it: ls -ld {path.parent}",
             errno.EPERM: f"Check who owns it: ls -ld {path.parent}",
+            errno.ELOOP: "It is a link, and alpi does not write through links there: look where it leads, and remove it",
         }
         what = os.strerror(error.errno) if error.errno else str(error)
         raise StorageError(f"could not {doing} {path}: {what}", hints.get(error.errno or 0, "")) from error

@@ -27,12 +27,17 @@ class JournalText:
     warnings: tuple[str, ...]
 
 
+# Strings under these keys of a record are alpi's own words. A secret that is spelled like one of them must not break the file.
+OWN_WORDS = frozenset({"record", "role", "time", "created", "stop"})
+
+
 class Journal:
     """One append-only file. Writers of different processes must hold a lock of their own around ``append``.
 
     Args:
         path: the file; made on the first append (0600), with its folder.
-        redact: takes out secrets; every line passes it before it is written.
+        redact: takes out secrets; every string in a record passes it before it is written, but for ``OWN_WORDS``. (Not the whole
+            line: there, a secret would look different for being escaped, and a number that is one would leave no JSON behind.)
     """
 
     def __init__(self, path: Path, redact: Callable[[str], str] | None = None) -> None:
@@ -40,27 +45,40 @@ class Journal:
         self._redact = redact
         self._descriptor: int | None = None
 
-    def append(self, record: Any) -> None:
-        """Write one record (a dict or a Struct) and flush it to the disk.
+    def append(self, record: Any) -> dict[str, Any]:
+        """Write one record (a dict or a Struct) and flush it to the disk. Returns it as it was written.
 
         Raises:
             StorageError: it could not be written. What was there before is intact, and nothing of this record remains.
         """
-        text = msgspec.json.encode(record).decode()
+        written: dict[str, Any] = msgspec.to_builtins(record)
         if self._redact is not None:
-            text = self._redact(text)
+            written = {
+                key: value if key in OWN_WORDS else _redacted(value, self._redact) for key, value in written.items()
+            }
+        data = msgspec.json.encode(written) + b"\n"
         with storage_errors(self.path, "write to"):
             descriptor = self._open()
             before = os.fstat(descriptor).st_size
-            data = text.encode() + b"\n"
             try:
                 while data:
                     data = data[os.write(descriptor, data) :]
                 os.fsync(descriptor)
-            except OSError:
+            except BaseException:
                 with contextlib.suppress(OSError):
                     os.ftruncate(descriptor, before)
+                self.close()  # should a part of the line be left, the next append finds it and cuts it off
                 raise
+        return written
+
+    def is_empty(self) -> bool:
+        """Whether the file holds nothing, once a torn line is cut off. Makes it where it is missing.
+
+        Raises:
+            StorageError: it cannot be opened.
+        """
+        with storage_errors(self.path, "write to"):
+            return os.fstat(self._open()).st_size == 0
 
     def close(self) -> None:
         """Close the file; a later append opens it again."""
@@ -69,6 +87,8 @@ class Journal:
             self._descriptor = None
 
     def _open(self) -> int:
+        if self._descriptor is not None and not self._is_there(self._descriptor):
+            self.close()  # somebody has moved or removed the file: what comes goes into a new one
         if self._descriptor is None:
             private_dir(self.path.parent)
             new = not self.path.exists()
@@ -79,6 +99,20 @@ class Journal:
             else:
                 _mend_tail(self._descriptor)
         return self._descriptor
+
+    def _is_there(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.lstat(self.path))
+        except FileNotFoundError:
+            return False
+
+
+def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _redacted(part, redact) for key, part in value.items()}
+    return [_redacted(part, redact) for part in value] if isinstance(value, list) else value
 
 
 def read_journal(path: Path, limit: int = 512 << 20) -> JournalText:
@@ -106,7 +140,7 @@ def read_journal(path: Path, limit: int = 512 << 20) -> JournalText:
             if not isinstance(record, dict):
                 raise ValueError(f"holds a {type(record).__name__}, not an object")
             records.append(record)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
             if number == len(lines):
                 warnings.append(f"{path}: the last line was cut off while it was being written; it was left out")
             else:
@@ -128,7 +162,7 @@ def _mend_tail(descriptor: int) -> None:
     line = tail.rpartition(b"\n")[2]
     try:
         whole = isinstance(msgspec.json.decode(line), dict)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         whole = False
     if whole:
         os.write(descriptor, b"\n")

@@ -63,7 +63,9 @@ class FileLock:
         """Give the lock back; does nothing when it is not held."""
         if self._descriptor is not None:
             if self._remove:
-                self.path.unlink(missing_ok=True)
+                # On a disk gone read-only the file stays; the lock is free all the same.
+                with contextlib.suppress(OSError):
+                    self.path.unlink()
             os.close(self._descriptor)
             self._descriptor = None
 

@@ -45,6 +45,14 @@ class ProfilePaths:
         return self.home / "logs"
 
     @property
+    def undo(self) -> Path:
+        return self.home / "undo"
+
+    @property
+    def approvals(self) -> Path:
+        return self.home / "approvals.json"
+
+    @property
     def run(self) -> Path:
         """Locks and sockets of running processes, and whole tool outputs; nothing in it outlives its use."""
         return self.home / "run"
@@ -62,7 +70,10 @@ def profile_paths(name: str | None, environ: Mapping[str, str], must_exist: bool
         NotConfigured: a named profile that does not exist, when it must.
     """
     home = environ.get("ALPI_HOME", "")
-    root = Path(home).expanduser() if home else Path.home() / ".alpi"
+    try:
+        root = Path(home).expanduser() if home else Path.home() / ".alpi"
+    except RuntimeError:  # ~name of somebody whom this machine does not know
+        root = Path(home)
     if not root.is_absolute():
         raise UsageError(f"ALPI_HOME must be an absolute path, not {home!r}", "For example: ALPI_HOME=$HOME/.alpi")
     name = name or environ.get("ALPI_PROFILE") or DEFAULT

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 # A value shorter than this is not searched for: replacing "1234" everywhere would garble more than it hides.
 SHORTEST = 6
 
+# The two characters in which the base64 of URLs and file names differs from the plain one.
+URL_SAFE = str.maketrans("+/", "-_")
+
 # Shapes that issuers document for their own tokens. Each has a fixed prefix, so that ordinary text does not match.
 SHAPES = (
     r"sk-(?:proj-|ant-|or-|svcacct-)?[A-Za-z0-9_-]{20,}",
@@ -31,7 +34,7 @@ class Redactor:
     """Replaces secrets in text. Built once for a profile, from the values of its ``.env``.
 
     Args:
-        secrets: name to value. Each value is also looked for as JSON, URL and base64 would write it.
+        secrets: name to value. Each value is also looked for as JSON, URLs and base64 (at any offset) would write it.
     """
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
@@ -52,13 +55,9 @@ class Redactor:
 
 
 def _forms(value: str) -> set[str]:
-    forms = {
-        value,
-        json.dumps(value)[1:-1],
-        json.dumps(value, ensure_ascii=False)[1:-1],
-        urllib.parse.quote(value, safe=""),
-    }
-    forms.add(urllib.parse.quote_plus(value))
+    forms = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    quoted = {urllib.parse.quote(value, safe=""), urllib.parse.quote(value), urllib.parse.quote_plus(value)}
+    forms |= quoted | {re.sub("%[0-9A-F]{2}", lambda match: match.group().lower(), form) for form in quoted}
     # In base64 a value looks different at each of three offsets; the characters shared with its neighbours are left out.
     data = value.encode()
     for shift in range(3):
@@ -66,5 +65,5 @@ def _forms(value: str) -> set[str]:
         first = (0, 2, 3)[shift]
         last = len(encoded) - (0 if (shift + len(data)) % 3 == 0 else 1)
         if last - first >= 12:
-            forms.add(encoded[first:last])
+            forms |= {encoded[first:last], encoded[first:last].translate(URL_SAFE)}
     return {form for form in forms if len(form) >= SHORTEST}

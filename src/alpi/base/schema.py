@@ -6,6 +6,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+ModelName = Annotated[
+    str,
+    Meta(pattern=r"^([^/\s]+/\S(.*\S)?)?$", extra={"allowed": "provider/model, such as anthropic/claude-sonnet-4-6"}),
+]
+VariableName = Annotated[str, Meta(pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$", extra={"allowed": "the name of a variable"})]
 Temperature = Annotated[float, Meta(ge=0, le=2)]
 Tokens = Annotated[int, Meta(ge=0)]
 Window = Annotated[int, Meta(ge=1024)]
@@ -18,7 +23,7 @@ class ProviderConfig(Struct, frozen=True, kw_only=True):
         Literal["openai", "anthropic", "local"] | None, Meta(description="the wire it speaks; presets know theirs")
     ] = None
     base_url: Annotated[str, Meta(description="where it listens, up to and including `/v1` where it has one")] = ""
-    api_key_env: Annotated[str, Meta(description="the name of the variable in `.env` that holds the key")] = ""
+    api_key_env: Annotated[VariableName, Meta(description="the name of the variable in `.env` that holds the key")] = ""
     headers: Annotated[dict[str, str], Meta(description="further HTTP headers; no secrets here")] = field(
         default_factory=dict
     )
@@ -35,7 +40,7 @@ class ModelConfig(Struct, frozen=True, kw_only=True):
     examples: Annotated[
         str | None, Meta(description="a set of example exchanges for small models: `files`, or empty for none")
     ] = None
-    instructions: Annotated[str | None, Meta(description="which instructions it gets: `full` or `compact`")] = None
+    instructions: Annotated[Literal["full", "compact"] | None, Meta(description="which instructions it gets")] = None
     temperature: Annotated[Temperature | None, Meta(description="sampling temperature")] = None
     max_output_tokens: Annotated[
         Tokens | None, Meta(description="the longest answer, in tokens; 0 leaves it to the provider")
@@ -68,12 +73,31 @@ class LimitsConfig(Struct, frozen=True, kw_only=True):
     ] = 2
 
 
+class SandboxConfig(Struct, frozen=True, kw_only=True):
+    """The wall around commands."""
+
+    mode: Annotated[
+        Literal["off", "workspace", "strict"] | None,
+        Meta(
+            description="`workspace`: writes only there and in a private temporary folder; `strict`: no network as well; "
+            "`off`. Left out: `workspace` where the machine can do it"
+        ),
+    ] = None
+    writable: Annotated[list[str], Meta(description="further folders that commands may write")] = field(
+        default_factory=list
+    )
+    environment: Annotated[
+        list[str],
+        Meta(description="further variables of your shell that commands get; a stored secret is never passed"),
+    ] = field(default_factory=list)
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """``config.yaml`` of a profile."""
 
-    model: Annotated[str, Meta(description="the model to use, as `provider/model`; a fresh profile has none")] = ""
+    model: Annotated[ModelName, Meta(description="the model to use; a fresh profile has none")] = ""
     fallback_models: Annotated[
-        list[str], Meta(description="tried in this order when a model fails before it has said anything")
+        list[ModelName], Meta(description="tried in this order when a model fails before it has said anything")
     ] = field(default_factory=list)
     workspace: Annotated[
         str, Meta(description="the folder that alpi may read and write; else the one it was started in")
@@ -85,6 +109,9 @@ class Config(Struct, frozen=True, kw_only=True):
     ] = field(default_factory=dict)
     models: Annotated[dict[str, ModelConfig], Meta(description="settings of single models, by `provider/model`")] = (
         field(default_factory=dict)
+    )
+    sandbox: Annotated[SandboxConfig, Meta(description="the wall around commands")] = field(
+        default_factory=SandboxConfig
     )
     limits: Annotated[LimitsConfig, Meta(description="bounds of a turn and of a model call")] = field(
         default_factory=LimitsConfig

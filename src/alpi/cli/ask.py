@@ -18,9 +18,9 @@ from .options import model_option, session_options
 if TYPE_CHECKING:
     import argparse
 
-    from ..agent.engine import Draft
     from ..agent.events import Event
     from ..agent.surface import Surface
+    from ..agent.turn import Draft
     from ..providers.retry import ModelChain
     from ..state.sessions import Session
     from ..tui.printer import JsonPrinter, Printer
@@ -122,7 +122,7 @@ def exit_code(event: Event, code: int) -> int:
 
 
 def _draft(runtime: Runtime, text: str, files: list[str], chain: ModelChain) -> Draft:
-    from ..agent.engine import Draft
+    from ..agent.turn import Draft
 
     if not files:
         return Draft(text)
@@ -137,17 +137,20 @@ async def _ask(
     from ..agent.engine import Agent
 
     assert isinstance(agent, Agent)
+    from ..tui.terminal import is_terminal, quiet_keys
+
     surface, printer = _surface_and_printer(runtime, args)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, surface.interrupt.set)
     code = 1
-    try:
-        async for event in agent.turn(session, draft, surface):
-            printer.show(event)
-            code = exit_code(event, code)
-    finally:
-        await chain.aclose()
+    with quiet_keys(is_terminal(sys.stdin, sys.stdout)):
+        try:
+            async for event in agent.turn(session, draft, surface):
+                printer.show(event)
+                code = exit_code(event, code)
+        finally:
+            await agent.aclose()
     return code
 
 
@@ -159,12 +162,16 @@ def _surface_and_printer(runtime: Runtime, args: argparse.Namespace) -> tuple[Su
 
     if args.json:
         return Unattended("ask"), JsonPrinter(sys.stdout)
-    watched = is_terminal(sys.stdin, sys.stderr)
-    style = Style(has_colour(runtime.environ))
-    surface = TerminalSurface("ask", LineReader(), style) if watched else Unattended("ask")
+    style = Style(has_colour(runtime.environ) and not args.plain)
     writer: AnswerWriter = PlainWriter(sys.stdout)
+    screen = None
     if can_move_cursor(runtime.environ) and not args.plain:
         from ..tui.markdown import MarkdownStream
+        from ..tui.screen import Screen
 
-        writer = MarkdownStream(sys.stdout, bool(style.off))
-    return surface, Printer(writer, sys.stderr, style, quiet=not is_terminal(sys.stderr))
+        screen = Screen(sys.stdout)
+        writer = MarkdownStream(screen, bool(style.off))
+    printer = Printer(writer, sys.stderr, style, quiet=not is_terminal(sys.stderr), screen=screen)
+    if not is_terminal(sys.stdin, sys.stderr):
+        return Unattended("ask"), printer
+    return TerminalSurface("ask", LineReader(), style, printer, live=screen is not None), printer

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.message import AssistantMessage
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import argparse
 
     from ..agent.engine import Agent
+    from ..agent.surface import Surface
     from ..state.sessions import Session
     from ..tui.printer import Printer
     from .runtime import Runtime
@@ -64,6 +66,7 @@ class Chat:
         self._interactive = is_terminal(sys.stdin, sys.stdout)
         self._reader = LineReader()
         self._queued: list[str] = []
+        self._begun = ""
         self._warnings = [*runtime.warnings, *filter(None, [warning])]
         self._preparing: asyncio.Task[None] | None = None
 
@@ -78,6 +81,7 @@ class Chat:
             except KeyboardInterrupt:
                 stops += 1
                 if stops > 1:
+                    print()
                     break
                 print("\n(press Ctrl-C again to leave)")
                 continue
@@ -89,31 +93,38 @@ class Chat:
                     break
             elif text.strip():
                 code = self._runner.run(self._turn(text))
-                if code == 130 and not self._interactive:
+                if code == -1 or (code == 130 and not self._interactive):
                     break
-                if code == -1:
-                    break
+                stops = int(code == 130)
         self._runner.run(self._close())
         return code if not self._interactive and code > 0 else 0
 
     def _greet(self) -> None:
-        dim = self._style.dim
-        where = self._runtime.paths.name
-        print(
-            self._style.paint(self._style.bold, "alpi")
-            + self._style.paint(dim, f"  {self._chain.entries[0].full_name}  {self._workspace}  profile {where}")
-        )
+        dim, paths = self._style.dim, self._runtime.paths
+        profile = "" if paths.name == "default" else f" · profile {paths.name}"
+        head = self._style.paint(self._style.bold, "alpi")
+        print(head + self._style.paint(dim, f" · {self._chain.entries[0].full_name}{profile}"))
+        print(self._style.paint(dim, _shown(self._workspace)))
+        if self._interactive:
+            print(self._style.paint(dim, "/help for help, Ctrl-D to leave"))
+            self._edit_lines()
         for warning in self._warnings:
             print(self._style.paint(self._style.yellow, f"! {warning}"))
         if self._session.messages:
-            print(
-                self._style.paint(
-                    dim, f"going on with session {self._session.id} ({len(self._session.messages)} messages)"
-                )
-            )
-        if self._interactive:
-            print(self._style.paint(dim, "/help for help, Ctrl-D to leave"))
-            import readline  # noqa: F401 - gives input() line editing and history
+            count = len(self._session.messages)
+            print(self._style.paint(dim, f"going on with session {self._session.id} ({count} messages)"))
+
+    def _edit_lines(self) -> None:
+        """Give ``input()`` line editing and a history."""
+        import readline
+
+        # A paste of several lines is one message. Plain mode has no terminal codes but those that a cursor key needs.
+        readline.parse_and_bind(f"set enable-bracketed-paste {'on' if self._sets_markdown else 'off'}")
+        readline.set_startup_hook(lambda: readline.insert_text(self._take_begun()))
+
+    def _take_begun(self) -> str:
+        text, self._begun = self._begun, ""
+        return text
 
     async def _begin_preparing(self) -> None:
         """Start a local model now, so that it loads while the person types."""
@@ -124,7 +135,11 @@ class Chat:
         """The next message: one that was typed during the last turn, or a new one; ``None`` at the end of input."""
         if self._queued:
             text = self._queued.pop(0).strip()
-            print(f"> {text}")
+            print(f"\n{self._style.paint(self._style.green, '>')} {text}")
+            if self._interactive:
+                import readline
+
+                readline.add_history(text)
             return text
         prompt = f"\n{self._style.green}>{self._style.off} " if self._interactive else ""
         if self._style.off:  # tell readline which characters take no room
@@ -163,37 +178,45 @@ class Chat:
             for message in self._session.messages
             if isinstance(message, AssistantMessage) and message.usage
         ]
-        last = usage[-1] if usage else None
         lines = [
             f"model      {self._chain.entries[0].full_name}",
-            f"workspace  {self._workspace}",
-            f"profile    {self._runtime.paths.name} ({self._runtime.paths.home})",
-            f"session    {self._session.id}, {len(self._session.messages)} messages",
-            "every request starts with, in tokens (about): " + ", ".join(f"{name} {count:,}" for name, count in parts),
+            f"workspace  {_shown(self._workspace)}",
+            f"profile    {self._runtime.paths.name} ({_shown(self._runtime.paths.home)})",
+            f"session    {self._session.id} ({len(self._session.messages)} messages)",
+            f"overhead   about {sum(count for _, count in parts):,} tokens in every request:",
+            *(f"             {count:>5,}  {name}" for name, count in parts),
         ]
-        if last is not None:
-            lines.append(
-                f"last model call: {last.input:,} tokens in ({last.cached:,} of them cached), {last.output:,} out"
-            )
+        if usage:
+            last = usage[-1]
+            lines.append(f"last call  {last.input:,} tokens in ({last.cached:,} of them cached), {last.output:,} out")
         return lines
 
     def _printer(self) -> Printer:
-        from ..tui.markdown import MarkdownStream
         from ..tui.printer import PlainWriter, Printer
 
-        writer = MarkdownStream(sys.stdout, bool(self._style.off)) if self._sets_markdown else PlainWriter(sys.stdout)
-        return Printer(
-            writer, sys.stdout if self._interactive else sys.stderr, self._style, quiet=not self._interactive
-        )
+        if not self._sets_markdown:
+            status = sys.stdout if self._interactive else sys.stderr
+            return Printer(
+                PlainWriter(sys.stdout), status, self._style, quiet=not self._interactive, spaced=self._interactive
+            )
+        from ..tui.markdown import MarkdownStream
+        from ..tui.screen import Screen
+
+        screen = Screen(sys.stdout)
+        writer = MarkdownStream(screen, bool(self._style.off))
+        return Printer(writer, sys.stdout, self._style, quiet=False, screen=screen, spaced=True)
 
     async def _turn(self, text: str) -> int:
         """Show one turn. Returns an exit code, or -1 to leave at once."""
-        from ..agent.engine import Draft
         from ..agent.surface import Unattended
+        from ..agent.turn import Draft
         from ..tui.asking import TerminalSurface
         from .ask import exit_code
 
-        surface = TerminalSurface("chat", self._reader, self._style) if self._interactive else Unattended("chat")
+        printer = self._printer()
+        surface: Surface = Unattended("chat")
+        if self._interactive:
+            surface = TerminalSurface("chat", self._reader, self._style, printer, live=self._sets_markdown)
         leave = False
 
         def stop() -> None:
@@ -204,8 +227,8 @@ class Chat:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, stop)
         if self._interactive:
-            self._reader.start()
-        printer = self._printer()
+            self._reader.show = printer.typing if self._sets_markdown else None
+            self._reader.start(self._take_begun() if self._sets_markdown else "")
         code = 1
         try:
             async for event in self._agent.turn(self._session, Draft(text), surface):
@@ -215,13 +238,27 @@ class Chat:
                     break
         finally:
             loop.remove_signal_handler(signal.SIGINT)
-            self._queued += self._reader.stop() if self._interactive else []
+            if self._interactive:
+                lines, self._begun = self._reader.stop()
+                self._queued += lines
+        if code == 130:  # who stops alpi does not want the next message sent either; it stands in the line again
+            self._begun = " ".join([*(line.strip() for line in self._queued), self._begun]).strip()
+            self._queued = []
         return -1 if leave else code
 
     async def _close(self) -> None:
         if self._preparing is not None:
             self._preparing.cancel()
             await asyncio.wait({self._preparing}, timeout=1)
-        await self._chain.aclose()
+        await self._agent.aclose()
         if self._session.messages and self._interactive:
             print(self._style.paint(self._style.dim, f"alpi -c goes on with this conversation ({self._session.id})"))
+
+
+def _shown(path: Path) -> str:
+    """A path for people: the home folder as ``~``."""
+    try:
+        below = path.relative_to(Path.home())
+    except (ValueError, RuntimeError):
+        return str(path)
+    return f"~/{below}" if below.parts else "~"

@@ -84,7 +84,7 @@ def run_check(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     runtime = Runtime(args.profile, environ)
     for name in filter(None, [runtime.config.model, *runtime.config.fallback_models]):
-        runtime.connections.described(split(name)[0])
+        runtime.connections().described(split(name)[0])
     runtime.workspace()
     for warning in runtime.warnings:
         print(f"alpi: {warning}", file=sys.stderr)

@@ -13,7 +13,7 @@ from ..base.errors import ConfigError, NotConfigured, UsageError
 from ..base.paths import ProfilePaths
 from ..base.schema import Config, ModelConfig, ProviderConfig
 from ..providers.catalog import PRESETS, Preset, custom, preset, settings_for, split_model
-from ..providers.types import ModelSettings, Provider, TimeLimits
+from ..providers.types import ModelSettings, Preparing, Provider, TimeLimits
 
 
 def split(full_name: str) -> tuple[str, str]:
@@ -37,6 +37,7 @@ class Connections:
     paths: ProfilePaths
     clock: Clock
     redact: Callable[[str], str]
+    on_progress: Callable[[Preparing], None] | None = None
 
     def settings(self, full_name: str) -> ModelSettings:
         """How a model wants to be asked: the catalog's knowledge, with the person's own entry on top."""
@@ -96,7 +97,9 @@ class Connections:
         """The model that runs in a child process of alpi's own."""
         from ..providers.local.provider import LocalProvider
 
-        return LocalProvider(name, self.paths.cache, model_file=model_file, limits=self._limits(), redact=self.redact)
+        return LocalProvider(
+            self.paths.cache, name=name, model_file=model_file, redact=self.redact, on_progress=self.on_progress
+        )
 
     def _limits(self) -> TimeLimits:
         limits = self.config.limits

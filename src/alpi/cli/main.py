@@ -17,6 +17,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "sessions": "list, show and export conversations",
         "config": "show, check and change settings and keys",
         "models": "list models, and prepare the local one",
+        "doctor": "check that all is in order: the gate, the sandbox",
+        "undo": "take back what a turn did to your files",
+        "approvals": "list and revoke what you allowed for always, and try the gate",
+        "audit": "check and export the record of what was asked and refused",
         "completion": "print a completion script for your shell",
     }
 )

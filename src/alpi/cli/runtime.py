@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.clock import SystemClock
 from ..base.config import load_config
 from ..base.dotenv import Secrets, lax_permissions
-from ..base.errors import NotConfigured
+from ..base.errors import ConfigError, NotConfigured
 from ..base.message import Message
 from ..base.paths import profile_paths
 from ..base.redact import Redactor
+from ..safety.policy import Policy
 from ..state.sessions import Session, SessionStore, new_id, well_formed
 
 if TYPE_CHECKING:
     from ..agent.engine import Agent
     from ..providers.retry import ModelChain
-    from ..providers.types import Provider
+    from ..providers.types import Preparing, Provider
+    from ..safety.actions import Verdict
+    from ..safety.commands import Commands
+    from ..safety.gate import Gate
     from ..safety.paths import PathGuard
     from .connect import Connections
 
@@ -33,25 +38,38 @@ class Runtime:
 
     def __init__(self, profile: str | None, environ: Mapping[str, str], must_exist: bool = True) -> None:
         self.environ = environ
-        self.clock = SystemClock()
         self.paths = profile_paths(profile, environ, must_exist)
         loaded = load_config(self.paths.config)
         self.config = loaded.config
+        self.clock = SystemClock(self._zone())
+        self.policy = Policy.load()
         self.secrets = Secrets(self.paths.env, environ)
         self.warnings = [*loaded.warnings, *filter(None, [lax_permissions(self.paths.env)])]
         names = tuple(provider.api_key_env for provider in self.config.providers.values() if provider.api_key_env)
         self.redact = Redactor(self.secrets.known(names))
 
+    def _zone(self) -> tzinfo | None:
+        name = self.config.timezone
+        if not name:
+            return None
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ConfigError(
+                f"{self.paths.config}: timezone {name!r} is not known here", "Use an IANA name such as Europe/Madrid"
+            ) from error
+
     def redact_late(self, text: str) -> str:
         """Take out all secrets that are known at the moment of the call."""
         return self.redact(text)
 
-    @property
-    def connections(self) -> Connections:
-        """What makes providers for this profile."""
+    def connections(self, on_progress: Callable[[Preparing], None] | None = None) -> Connections:
+        """What makes providers for this profile. ``on_progress`` is told how far a local model is."""
         from .connect import Connections
 
-        return Connections(self.config, self.secrets, self.paths, self.clock, self.redact_late)
+        return Connections(self.config, self.secrets, self.paths, self.clock, self.redact_late, on_progress)
 
     @property
     def sessions(self) -> SessionStore:
@@ -97,20 +115,21 @@ class Runtime:
             )
         return [self.config.model, *self.config.fallback_models]
 
-    def chain(self, override: str | None = None) -> ModelChain:
-        """The models of a turn."""
+    def chain(self, override: str | None = None, on_progress: Callable[[Preparing], None] | None = None) -> ModelChain:
+        """The models of a turn. ``on_progress`` is told how far a local model is."""
         import random
 
         from ..providers.retry import ChainEntry, ModelChain, RetryRules
         from .connect import split
 
+        connections = self.connections(on_progress)
         entries = []
         opened: dict[str, Provider] = {}
         for full in self.model_names(override):
             provider, model = split(full)
             if provider not in opened:
-                opened[provider] = self.connections.connect(provider)
-            entries.append(ChainEntry(opened[provider], model, self.connections.settings(full)))
+                opened[provider] = connections.connect(provider)
+            entries.append(ChainEntry(opened[provider], model, connections.settings(full)))
         self.redact = Redactor(self.secrets.known())  # keys that came from the environment are known by now
         rules = RetryRules(attempts=self.config.limits.retries + 1)
         return ModelChain(entries, clock=self.clock, random=random.random, rules=rules)
@@ -132,9 +151,23 @@ class Runtime:
         """The judge of paths for this profile and workspace."""
         from ..safety.paths import PathGuard
 
-        return PathGuard(
-            workspace, Path.home(), self.paths.home, self.paths.root, sys.platform == "darwin", [self.paths.cache]
-        )
+        home = Path.home()
+        # Another ALPI_HOME does not open the usual one.
+        others = [self.paths.cache, *self.policy.protected_paths(home)]
+        if self.paths.root != home / ".alpi":
+            others.append(home / ".alpi")
+        return PathGuard(workspace, home, self.paths.home, self.paths.root, sys.platform == "darwin", others)
+
+    def commands(self, guard: PathGuard) -> Commands:
+        """What starts commands for a session."""
+        from ..safety.commands import Commands
+
+        sandbox = self.config.sandbox
+        writable = [Path(name).expanduser() for name in sandbox.writable]
+        secrets = tuple(self.secrets.known().values())
+        mode = self.policy.sandbox_at_least(sandbox.mode or "off")
+        wanted = sandbox.mode if mode == "off" else mode
+        return Commands(guard, self.environ, wanted, sandbox.environment, secrets, writable)
 
     def agent(self, chain: ModelChain, session: Session, workspace: Path) -> Agent:
         """An agent for one session."""
@@ -143,15 +176,17 @@ class Runtime:
         from ..agent.outputs import OutputStore
         from ..agent.prompt import PromptBuilder
         from ..agent.tool import spec_of
+        from ..agent.turn import Parts
         from ..providers.textcalls import TextCalls
-        from ..safety.gate import Gate
+        from ..state.agentlog import AgentLog
         from ..tools import all_tools
 
         limits = self.config.limits
-        tools = all_tools()
+        guard = self.guard(workspace)
+        tools = all_tools(self.commands(guard))
         toolbox = Toolbox(
             tools={tool.name: tool for tool in tools},
-            gate=Gate(self.guard(workspace)),
+            gate=self.gate(guard, session),
             workspace=workspace,
             outputs=OutputStore(session.files, self.redact_late, limits.output_chars),
             clock=self.clock,
@@ -159,16 +194,45 @@ class Runtime:
             vision=chain.entries[0].settings.vision,
         )
         return Agent(
-            model=chain,
-            toolbox=toolbox,
-            prompt=PromptBuilder(tuple(spec_of(tool) for tool in tools), self.config.language),
-            clock=self.clock,
-            new_id=new_id,
-            steps=limits.steps,
-            textcalls=TextCalls,
-            examples=_examples,
-            well_formed=lambda messages: well_formed(messages, self.clock.now()),
+            Parts(
+                model=chain,
+                toolbox=toolbox,
+                prompt=PromptBuilder(tuple(spec_of(tool) for tool in tools), self.config.language),
+                clock=self.clock,
+                new_id=new_id,
+                steps=limits.steps,
+                textcalls=TextCalls,
+                examples=_examples,
+                well_formed=lambda messages: well_formed(messages, self.clock.now()),
+                log=AgentLog(self.paths.logs, self.clock, self.redact_late),
+            )
         )
+
+    def gate(self, guard: PathGuard, session: Session) -> Gate:
+        """The gate of one session."""
+        from ..safety.gate import Gate
+        from ..state.approvals import ApprovalStore
+        from ..state.audit import AuditLog
+        from ..state.undo import UndoStore
+        from .records import ProfileRecords, SessionUndo
+
+        approvals = ApprovalStore(self.paths.approvals, self.clock, self.redact_late)
+        if approvals.problem:
+            self.warnings.append(approvals.problem)
+        audit = AuditLog(self.paths.logs, self.clock, self.redact_late)
+        undo = SessionUndo(UndoStore(self.paths.undo, self.clock), session.id)
+        return Gate(guard, _judge_command(guard), ProfileRecords(approvals, audit, session.id), self.policy, undo)
+
+
+def _judge_command(guard: PathGuard) -> Callable[[str, Path], Verdict]:
+    """The shell classifier, loaded with the first command."""
+
+    def judge(command: str, folder: Path) -> Verdict:
+        from ..safety.shell import ShellJudge
+
+        return ShellJudge(guard)(command, folder)
+
+    return judge
 
 
 def _examples(name: str) -> Sequence[Message]:

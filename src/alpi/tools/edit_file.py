@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import re
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
@@ -64,38 +65,47 @@ class EditFile:
             raise ToolError("old is empty", "Give the exact text to replace; write_file makes a new file")
         if old == new:
             raise ToolError("old and new are the same", "Nothing would change")
-        count = file.text.count(old)
+        places = _places(file.text, old)
+        count = len(places)
         if count == 0:
             raise ToolError(f"the text to replace is not in {args.path}", _nearest(file.text, old))
+        where = ", ".join(str(file.text.count("\n", 0, start) + 1) for start, _ in places[:10])
         if count > 1 and not args.all:
-            lines = ", ".join(map(str, _lines_of(file.text, old)[:10]))
             raise ToolError(
-                f"it stands {count} times in {args.path} (lines {lines})",
+                f"it stands {count} times in {args.path} (lines {where})",
                 "Give more of the text around it, or set all to true",
             )
-        after = file.text.replace(old, new)
+        after = _replaced(file.text, places, new)
         context.files.write(path, file.encode(after), state)
         note_written(real, context)
-        where = _lines_of(file.text, old)
         diff = unified_diff(file.text, after, context.shown(path))
-        text = (
-            f"Edited {context.shown(path)}: {plural(count, 'replacement')}, at line {', '.join(map(str, where[:10]))}."
-        )
+        text = f"Edited {context.shown(path)}: {plural(count, 'replacement')}, at line {where}."
         return Result(text, plural(count, "replacement"), diff)
 
 
-def _lines_of(text: str, part: str) -> list[int]:
-    lines, position = [], text.find(part)
-    while position >= 0:
-        lines.append(text.count("\n", 0, position) + 1)
-        position = text.find(part, position + len(part))
-    return lines
+def _places(text: str, old: str) -> list[tuple[int, int]]:
+    """Where a text stands: (start, end) of each place. In a file with both kinds of line ends either fits a newline: they look alike."""
+    pattern = re.escape(old)
+    if "\r\n" in text:
+        pattern = re.escape(old.replace("\r\n", "\n")).replace("\\\n", "\r?\n")
+    return [match.span() for match in re.finditer(pattern, text)]
+
+
+def _replaced(text: str, places: Sequence[tuple[int, int]], new: str) -> str:
+    parts, end = [], 0
+    for start, stop in places:
+        # In a file with both kinds of line ends the new lines end as the one does that they stand in.
+        newline = text.find("\n", start)
+        crlf = "\r\n" in text and newline > 0 and text[newline - 1] == "\r"
+        parts += [text[end:start], new.replace("\r\n", "\n").replace("\n", "\r\n") if crlf else new]
+        end = stop
+    return "".join([*parts, text[end:]])
 
 
 def _nearest(text: str, wanted: str) -> str:
     """Where the file comes closest to what was asked for, with its exact text, so that the next try can be right."""
-    lines, asked = text.splitlines(), wanted.strip("\n").splitlines() or [wanted]
-    if not lines:
+    lines, asked = text.split("\n"), wanted.strip("\n").split("\n")
+    if not text:
         return "The file is empty"
     size = len(asked)
     joined = "\n".join(line.strip() for line in asked)

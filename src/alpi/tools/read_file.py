@@ -15,7 +15,7 @@ from ..agent.tool import Result, ToolContext, ToolError
 from ..base.message import Image
 from ..safety.actions import Action, ReadPath
 from ..safety.guarded import FileState
-from .text import decode, is_binary, plural
+from .text import decode, is_binary, lines_of, plural
 
 PICTURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -64,6 +64,11 @@ class ReadFile:
                 context.seen.note(real, FileState(state.st_size, state.st_mtime_ns, state.st_ino))
                 if state.st_size <= WHOLE:
                     return self._part_of_whole(args, os.pread(descriptor, WHOLE, 0), context)
+                if decode(head, cut=True).encoding.startswith(("utf-16", "utf-32")):
+                    raise ToolError(
+                        f"{args.path} is {_size(state.st_size)} of {decode(head, cut=True).encoding}",
+                        "So large a file can only be read as UTF-8; convert it first",
+                    )
                 return self._part_of_large(args, descriptor, state.st_size, context)
         except FileNotFoundError as error:
             raise ToolError(f"there is no file {args.path}", nearby(path, context)) from error
@@ -72,7 +77,7 @@ class ReadFile:
 
     def _part_of_whole(self, args: Arguments, data: bytes, context: ToolContext) -> Result:
         file = decode(data)
-        lines = file.text.splitlines(keepends=True)
+        lines = lines_of(file.text)
         if not lines:
             return Result("(the file is empty)", "empty")
         if args.start_line > len(lines):
@@ -80,7 +85,7 @@ class ReadFile:
         part = _fitting(lines[args.start_line - 1 : args.start_line - 1 + args.lines], context.output_chars - 400)
         last = args.start_line - 1 + len(part)
         text = "".join(part)
-        if file.encoding not in ("utf-8", "utf-8-sig"):
+        if file.encoding != "utf-8":
             text = f"[decoded as {file.encoding}]\n{text}"
         if args.start_line > 1 or last < len(lines):
             note = f"[lines {args.start_line}-{last} of {len(lines)}"
@@ -105,11 +110,14 @@ class ReadFile:
                 skipped += 1
             offset += position
         data = os.pread(descriptor, context.output_chars * 4, offset)
-        part = _fitting(decode(data).text.splitlines(keepends=True)[: args.lines], context.output_chars - 400)
+        lines = lines_of(decode(data, cut=offset + len(data) < size).text)
+        part = _fitting(lines[: args.lines], context.output_chars - 400)
         if not part:
             raise ToolError(f"{args.path} ends before line {args.start_line}", "Ask for an earlier start_line")
         last = args.start_line - 1 + len(part)
-        note = f"[lines {args.start_line}-{last} of a file of {_size(size)}; go on with start_line {last + 1}]"
+        at_end = len(part) == len(lines) and offset + len(data) >= size
+        go_on = ", to its end" if at_end else f"; go on with start_line {last + 1}"
+        note = f"[lines {args.start_line}-{last} of a file of {_size(size)}{go_on}]"
         return Result(f"{''.join(part).rstrip(chr(10))}\n{note}", plural(len(part), "line"))
 
 

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from msgspec import Meta, Struct
 
 from ..agent.tool import Result, ToolContext, ToolError
+from ..base.errors import Refused, StorageError
 from ..safety.actions import Action, ReadPath
 from ..safety.paths import PathGuard
 from ..safety.tiers import Tier
-from .text import decode, is_binary, plural
+from .text import decode, is_binary, lines_of, plural
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -75,7 +76,7 @@ class SearchFiles:
             if pattern is None:
                 found.add(shown)
             else:
-                _search_file(path, shown, pattern, context, found)
+                _search_file(path, shown, pattern, context, found, walk)
             if found.full:
                 break
         return _answer(args, found, walk)
@@ -99,7 +100,7 @@ class Found:
 class Walk:
     """Goes through the files below a folder, in order of name, without following links.
 
-    ``skipped`` counts files that look like secrets, ``late`` is set when time ran out.
+    ``skipped`` counts files that look like secrets, ``large`` those too large to be searched, ``late`` is set when time ran out.
     """
 
     def __init__(self, guard: PathGuard, root: Path, glob: str, stop: threading.Event) -> None:
@@ -109,6 +110,7 @@ class Walk:
         self._stop = stop
         self._deadline = time.monotonic() + SECONDS
         self.skipped = 0
+        self.large = 0
         self.late = False
 
     def files(self) -> Iterator[Path]:
@@ -120,15 +122,10 @@ class Walk:
 
     def _ignored_above(self) -> list[tuple[Path, GitIgnoreSpec]]:
         """The rules of the folders above, up to the repository's root: a search below a folder obeys them too."""
-        above = []
-        for folder in (self._root, *self._root.parents):
-            if (folder / ".git").exists():
-                above = [f for f in (folder, *folder.parents) if f == folder]
-                break
-        if not above or above[0] == self._root:
+        top = next((folder for folder in (self._root, *self._root.parents) if (folder / ".git").exists()), None)
+        if top is None or top == self._root:
             return []
-        top = above[0]
-        between = [folder for folder in reversed(self._root.parents) if folder == top or top in folder.parents]
+        between = [folder for folder in reversed(self._root.parents) if folder.is_relative_to(top)]
         return [(folder, spec) for folder in between if (spec := _ignore_file(folder)) is not None]
 
     def _folder(self, folder: Path, ignored: list[tuple[Path, GitIgnoreSpec]]) -> Iterator[Path]:
@@ -163,16 +160,32 @@ class Walk:
 
 
 def glob_matches(glob: str, relative: str) -> bool:
-    """Whether a path below the folder fits a glob: one without ``/`` is about the file's name, ``**/`` stands for any folders."""
+    """Whether a path below the folder fits a glob: one without ``/`` is about the file's name, ``**`` stands for any folders.
+
+    ``*``, ``?``, ``[a-z]`` and ``[!a-z]`` stand for characters of one name, as in a shell.
+    """
     if "/" not in glob:
         return fnmatch.fnmatchcase(relative.rpartition("/")[2], glob)
-    pattern = "".join(
-        {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(
-            part, part if part.startswith("[") else re.escape(part)
-        )
-        for part in re.findall(r"\*\*/|\*\*|\*|\?|\[[^]]+\]|[^*?\[]+|\[", glob)
-    )
-    return re.fullmatch(pattern, relative) is not None
+    patterns = [part for part in glob.split("/") if part not in ("", ".")]
+    if patterns and patterns[-1] == "**":
+        patterns.append("*")
+    # Which beginnings of the glob fit the names so far: a step for each name, so that many stars cost no more than few.
+    fitting = _past_stars({0}, patterns)
+    for name in relative.split("/"):
+        after = {at for at in fitting if at < len(patterns) and patterns[at] == "**"}
+        after |= {at + 1 for at in fitting - after if at < len(patterns) and fnmatch.fnmatchcase(name, patterns[at])}
+        fitting = _past_stars(after, patterns)
+    return len(patterns) in fitting
+
+
+def _past_stars(places: set[int], patterns: Sequence[str]) -> set[int]:
+    """The same places, and those behind each ``**``: it may stand for no folder at all."""
+    found = set(places)
+    for at in places:
+        while at < len(patterns) and patterns[at] == "**":
+            at += 1
+            found.add(at)
+    return found
 
 
 def _pattern(args: SearchFiles.Arguments) -> re.Pattern[str]:
@@ -185,15 +198,23 @@ def _pattern(args: SearchFiles.Arguments) -> re.Pattern[str]:
         ) from error
 
 
-def _search_file(path: Path, shown: str, pattern: re.Pattern[str], context: ToolContext, found: Found) -> None:
+def _search_file(
+    path: Path, shown: str, pattern: re.Pattern[str], context: ToolContext, found: Found, walk: Walk
+) -> None:
     try:
         data, _, state = context.files.read(path, LARGEST_FILE)
-    except OSError:
-        return  # it went away or may not be read: not a hit
-    if is_binary(data) or state.size > LARGEST_FILE:
+    except Refused:
+        walk.skipped += 1  # another name of a file of secrets
+        return
+    except (OSError, StorageError):
+        return  # it went away, may not be read, or is no file any more: not a hit
+    if is_binary(data):
+        return
+    if state.size > LARGEST_FILE:
+        walk.large += 1
         return
     hits = 0
-    for number, line in enumerate(decode(data).text.splitlines(), 1):
+    for number, line in enumerate(lines_of(decode(data).text), 1):
         if pattern.search(line):
             hits += 1
             if hits > MOST_PER_FILE:
@@ -214,6 +235,8 @@ def _answer(args: SearchFiles.Arguments, found: Found, walk: Walk) -> Result:
         notes.append(f"[stopped after {SECONDS:.0f} s; narrow it with glob or path]")
     if walk.skipped:
         notes.append(f"[{plural(walk.skipped, 'file')} with secrets left out]")
+    if walk.large:
+        notes.append(f"[{plural(walk.large, 'file')} larger than {LARGEST_FILE >> 20} MB not searched]")
     if not found.lines:
         where = (
             f" in files named {args.glob}" if args.glob and args.query else f" named {args.glob}" if args.glob else ""
@@ -225,12 +248,15 @@ def _answer(args: SearchFiles.Arguments, found: Found, walk: Walk) -> Result:
 
 def _ignore_file(folder: Path) -> GitIgnoreSpec | None:
     try:
-        text = (folder / ".gitignore").read_text(encoding="utf-8", errors="replace")
+        # Git does not follow a link there either, and must not wait for a pipe.
+        descriptor = os.open(folder / ".gitignore", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            text = file.read(LARGEST_FILE).decode("utf-8", "replace")
     except OSError:
         return None
     from pathspec import GitIgnoreSpec
 
-    return GitIgnoreSpec.from_lines(text.splitlines())
+    return GitIgnoreSpec.from_lines(line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n"))
 
 
 def _is_ignored(path: Path, is_dir: bool, rules: Sequence[tuple[Path, GitIgnoreSpec]]) -> bool:

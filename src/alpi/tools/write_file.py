@@ -11,9 +11,9 @@ from typing import ClassVar
 from msgspec import Struct
 
 from ..agent.tool import Result, ToolContext, ToolError
-from ..safety.actions import Action, WritePath
+from ..safety.actions import Action, ReadPath, WritePath
 from ..safety.guarded import FileState
-from .text import decode, is_binary, plural, unified_diff
+from .text import decode, is_binary, lines_of, plural, unified_diff
 
 LARGEST_SHOWN = 1 << 20
 
@@ -30,11 +30,13 @@ class WriteFile:
     parallel: ClassVar[bool] = False
 
     def hint(self, args: Arguments) -> str:
-        return f"{args.path} ({plural(len(args.content.splitlines()), 'line')})"
+        return f"{args.path} ({plural(len(lines_of(args.content)), 'line')})"
 
     def actions(self, args: Arguments, context: ToolContext) -> Sequence[Action]:
         path = context.path(args.path)
-        return [WritePath(path, preview=unified_diff("", args.content, context.shown(path)))]
+        write = WritePath(path, preview=unified_diff("", args.content, context.shown(path)))
+        # What stands there is read, for showing what changed: a file of secrets is not overwritten unasked.
+        return [ReadPath(path), write] if os.path.lexists(path) else [write]
 
     async def run(self, args: Arguments, context: ToolContext) -> Result:
         return await asyncio.to_thread(self._write, args, context)
@@ -51,7 +53,7 @@ class WriteFile:
             )
         real = context.files.write(path, args.content.encode(), state)
         note_written(real, context)
-        lines = plural(len(args.content.splitlines()), "line")
+        lines = plural(len(lines_of(args.content)), "line")
         what = "Created" if state is None else "Replaced"
         diff = unified_diff(before, args.content, context.shown(path))
         return Result(f"{what} {context.shown(path)} ({lines}).", f"{what.lower()}, {lines}", diff)

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..agent.engine import Draft
+from ..agent.turn import Draft
 from ..base.errors import Refused, UsageError
 from ..base.message import Image
 from ..safety.guarded import GuardedFiles

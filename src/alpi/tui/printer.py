@@ -9,11 +9,15 @@ import msgspec
 
 from ..agent import events
 from ..base.text import one_line, printable
+from .diffs import diff_lines
+from .screen import Screen, cut
 from .terminal import Style
+
+MOST_DIFF_LINES = 8
 
 
 class AnswerWriter(Protocol):
-    """Where an answer's text goes."""
+    """Where an answer's text goes. ``finish`` leaves the cursor at the beginning of a line."""
 
     def feed(self, text: str) -> None: ...
 
@@ -44,32 +48,96 @@ class PlainWriter:
 class Printer:
     """Prints events: the answer to ``writer``, all else, a line each, to ``status``.
 
-    ``quiet`` leaves out what goes well (for pipes): tools, thinking, progress.
+    Args:
+        writer: where the answer goes.
+        status: where everything else goes.
+        style: how that looks.
+        quiet: leave out what goes well (for pipes): tools, thinking, progress.
+        screen: the terminal, where its cursor can be moved: then its last lines show what is running and what is being typed.
+        spaced: begin with an empty line.
     """
 
-    def __init__(self, writer: AnswerWriter, status: TextIO, style: Style, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        writer: AnswerWriter,
+        status: TextIO,
+        style: Style,
+        quiet: bool = False,
+        screen: Screen | None = None,
+        spaced: bool = False,
+    ) -> None:
         self._writer = writer
         self._status = status
         self._style = style
         self._quiet = quiet
-        self._hints: dict[str, str] = {}
-        self._preparing = ""
-        self._thinking = False
-        self._movable = bool(style.off)
+        self._screen = screen
+        self._last = "prompt" if spaced else ""
+        self._running: dict[str, tuple[str, str]] = {}
+        self._now = ""
+        self._typed: list[tuple[str, str, str]] = []
+        self._held: list[events.Event] | None = None
+        self._asked = False
+        self._ended = False
 
     def show(self, event: events.Event) -> None:
-        """Print one event."""
-        if isinstance(event, events.Preparing):
-            self._prepare(event)
+        """Print one event; while paused it is kept until ``resume``."""
+        if self._held is not None:
+            self._held.append(event)
             return
-        self._end_preparing()
+        if self._screen is not None:
+            self._screen.lift()
+        self._print(event)
+        self._lay()
+
+    def typing(self, text: str, lines: list[str]) -> None:
+        """What a person is typing meanwhile, and which lines wait for their turn."""
+        if self._screen is None or self._ended:
+            return
+        room = self._screen.width - 3
+        self._typed = [(self._style.dim, f"> {cut(line, room - 8)} (waits)", self._style.off) for line in lines]
+        if text:
+            self._typed.append(("", f"> {cut(text, room, keep_end=True)}", ""))
+        if self._held is None:
+            self._lay()
+
+    def pause(self) -> None:
+        """A question comes: end the line, and print nothing until ``resume``."""
+        if self._screen is not None:
+            self._screen.set_tail([])
+        self._set_apart("question")
+        self._held = []
+        self._asked = True
+
+    def resume(self) -> None:
+        """The question is answered: print what has happened meanwhile."""
+        held, self._held = self._held or [], None
+        self._last = "line"
+        for event in held:
+            self.show(event)
+
+    def _lay(self) -> None:
+        if self._screen is None:
+            return
+        running = [f"· {name} {text}".rstrip() + " …" for name, text in self._running.values()]
+        now = running or ([self._now] if self._now else [])
+        room = self._screen.width - 1
+        self._screen.set_tail([*((self._style.dim, cut(line, room), self._style.off) for line in now), *self._typed])
+
+    def _print(self, event: events.Event) -> None:
         if isinstance(event, events.Text):
-            self._thinking = False
-            self._writer.feed(event.text)
+            self._now = ""
+            self._say(event.text)
         elif isinstance(event, events.Thinking):
-            self._think()
+            self._doing("· thinking …")
+        elif isinstance(event, events.Preparing):
+            share = "" if event.share is None or self._screen is None else f" {event.share:.0%}"
+            self._doing(f"· {event.what}{share}")
         elif isinstance(event, events.ToolStarted):
-            self._hints[event.call] = event.hint
+            self._now = ""
+            self._running[event.call] = (event.name, one_line(event.hint, 80))
+        elif isinstance(event, events.ToolProgress):
+            if event.call in self._running:
+                self._running[event.call] = (self._running[event.call][0], one_line(event.text, 80))
         elif isinstance(event, events.ToolFinished):
             self._tool(event)
         elif isinstance(event, events.Retrying):
@@ -84,40 +152,39 @@ class Printer:
         elif isinstance(event, events.TurnEnded):
             self._end(event)
 
+    def _say(self, text: str) -> None:
+        if self._last != "answer":
+            text = text.lstrip("\n")
+            if not text:
+                return
+            self._set_apart("answer")
+        self._writer.feed(text)
+
+    def _doing(self, what: str) -> None:
+        """Something takes its time: shown for as long as it does where lines can be replaced, else said once."""
+        if what != self._now and not self._quiet and self._screen is None:
+            self._line(self._style.dim, what)
+        self._now = what
+
     def _tool(self, event: events.ToolFinished) -> None:
-        hint = self._hints.pop(event.call, "")
+        self._now = ""
+        hint = self._running.pop(event.call, ("", ""))[1]
+        asked, self._asked = self._asked, False
         if self._quiet and not event.refused:
             return
-        mark, style = (
-            ("·", self._style.dim) if event.ok else ("✗", self._style.red if event.refused else self._style.yellow)
-        )
-        shown = event.summary or ("done" if event.ok else "failed")
-        self._line(style, f"{mark} {event.name} {one_line(hint, 80)} -> {one_line(shown, 100)}")
+        style = self._style
+        shown = one_line(event.summary, 200) or ("done" if event.ok else "failed")
+        what = f"{one_line(event.name, 60)} {hint}".rstrip()
+        if event.ok:
+            room = max(10, (self._screen.width if self._screen else 160) - len(what) - 6)
+            self._put(f"{style.green}✓{style.off} {what}{style.dim} · {cut(shown, room)}{style.off}")
+        else:
+            self._line(style.red if event.refused else style.yellow, f"✗ {what} · {shown}")
         if event.refused:
-            self._line(style, f"  {one_line(event.output, 300)}")
-
-    def _think(self) -> None:
-        if not self._thinking and not self._quiet:
-            self._line(self._style.dim, "· thinking …")
-        self._thinking = True
-
-    def _prepare(self, event: events.Preparing) -> None:
-        if self._quiet and not self._movable:
-            return
-        share = "" if event.share is None else f" {event.share:.0%}"
-        text = f"· {event.what}{share}"
-        if self._movable:
-            self._status.write(f"\r\x1b[K{self._style.paint(self._style.dim, text)}")
-            self._status.flush()
-        elif event.what != self._preparing:
-            self._line(self._style.dim, text)
-        self._preparing = event.what
-
-    def _end_preparing(self) -> None:
-        if self._preparing and self._movable:
-            self._status.write("\r\x1b[K")
-            self._status.flush()
-        self._preparing = ""
+            self._line(style.dim, f"  {one_line(event.output, 400)}")
+        if event.diff and not asked:
+            for line in diff_lines(event.diff, style, MOST_DIFF_LINES):
+                self._put(f"    {line}")
 
     def _fail(self, event: events.Failed) -> None:
         self._line(self._style.red, f"alpi: {event.message}")
@@ -127,6 +194,8 @@ class Printer:
             self._line(self._style.dim, f"  it said: {one_line(event.detail, 300)}")
 
     def _end(self, event: events.TurnEnded) -> None:
+        self._now, self._typed, self._ended = "", [], True
+        self._running.clear()
         self._writer.finish()
         notes = {
             "interrupted": "(stopped; what was said so far is kept)",
@@ -138,10 +207,24 @@ class Printer:
             self._line(self._style.yellow, notes[event.stop])
 
     def _line(self, style: str, text: str) -> None:
+        self._put(self._style.paint(style, text))
+
+    def _put(self, line: str) -> None:
+        """A line that has its codes already."""
+        self._set_apart("line")
+        self._status.write(f"{line}\n")
+        self._status.flush()
+
+    def _set_apart(self, kind: str) -> None:
+        """End what stands there, with an empty line before something of another kind."""
+        if kind == self._last == "answer":
+            return
         self._writer.finish()
         sys.stdout.flush()
-        self._status.write(f"{self._style.paint(style, text)}\n")
-        self._status.flush()
+        if self._last not in ("", kind) and not self._quiet:
+            self._status.write("\n")
+            self._status.flush()
+        self._last = kind
 
 
 class JsonPrinter:

@@ -1,16 +1,21 @@
-"""The terminal itself: its size and abilities, writing to it, and reading a line while something else goes on."""
+"""The terminal itself: its abilities and styles, and reading a line from it while something else goes on."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import select
 import shutil
 import sys
 import termios
-from collections.abc import Mapping
-from typing import TextIO
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..base.text import printable
+
+if TYPE_CHECKING:
+    from .keys import TypedLine
 
 
 def prepare_streams() -> None:
@@ -54,38 +59,72 @@ class Style:
         return f"{style}{printable(text)}{self.off}" if style else printable(text)
 
 
+@contextmanager
+def quiet_keys(wanted: bool = True, descriptor: int = 0) -> Iterator[None]:
+    """While this runs, what is typed does not appear on the screen; it is kept for whoever reads next. Ctrl-C works as ever."""
+    before = _modes(descriptor) if wanted else None
+    if before is not None:
+        _set_local_modes(descriptor, before, termios.ECHO)
+    try:
+        yield
+    finally:
+        if before is not None:
+            termios.tcsetattr(descriptor, termios.TCSANOW, before)
+
+
 class LineReader:
-    """Reads whole lines from the terminal while the event loop runs. Lines that come unasked are kept."""
+    """Reads whole lines from the terminal while the event loop runs. Lines that come unasked are kept.
+
+    Args:
+        show: when given, keys are taken one by one and not shown by the terminal: what is typed so far and the unasked lines are
+            handed to this instead. Without it the terminal shows what is typed wherever its cursor stands.
+    """
 
     def __init__(self, descriptor: int = 0) -> None:
+        self.show: Callable[[str, list[str]], None] | None = None
         self._descriptor = descriptor
         self._pending = b""
+        self._typed: TypedLine | None = None
         self._waiting: asyncio.Future[str] | None = None
         self._lines: list[str] = []
         self._reading = False
+        self._modes: list[Any] | None = None
 
-    def start(self) -> None:
-        """Begin to listen."""
-        if not self._reading:
-            asyncio.get_running_loop().add_reader(self._descriptor, self._readable)
-            self._reading = True
-
-    def stop(self) -> list[str]:
-        """Stop listening; gives the whole lines that nobody asked for."""
+    def start(self, begun: str = "") -> None:
+        """Begin to listen. ``begun``: what was typed of a line before, where ``show`` is given."""
         if self._reading:
-            asyncio.get_running_loop().remove_reader(self._descriptor)
-            self._reading = False
+            return
+        self._modes = _modes(self._descriptor) if self.show is not None else None
+        if self._modes is not None:
+            from .keys import TypedLine
+
+            self._typed = TypedLine(begun)
+            _set_local_modes(self._descriptor, self._modes, termios.ECHO | termios.ICANON)
+        asyncio.get_running_loop().add_reader(self._descriptor, self._read)
+        self._reading = True
+        if begun:
+            self._tell()
+
+    def stop(self) -> tuple[list[str], str]:
+        """Stop listening; gives the whole lines that nobody asked for, and what was begun after them."""
+        self._stop_listening()
         lines, self._lines = self._lines, []
-        return lines
+        begun = self._typed.text if self._typed is not None else ""
+        self._typed = None
+        return lines, begun
 
     def forget_typed(self) -> None:
         """Drop what was typed so far and not ended with Enter: it was not meant for a question that comes now."""
-        self._take_ready()
+        while select.select([self._descriptor], [], [], 0)[0] and self._read():
+            pass
         self._pending = b""
+        if self._typed is not None:
+            self._typed.clear()
         try:
             termios.tcflush(self._descriptor, termios.TCIFLUSH)
         except termios.error:
             pass  # not a terminal: nothing is typed ahead there
+        self._tell()
 
     async def line(self) -> str | None:
         """The next line that is typed from now on, or ``None`` at the end of input."""
@@ -97,29 +136,34 @@ class LineReader:
         finally:
             self._waiting = None
             if started:
-                self.stop()
+                self._stop_listening()
         return None if text == "" else text
 
-    def _take_ready(self) -> None:
-        import select
-
-        while select.select([self._descriptor], [], [], 0)[0] and self._read():
-            pass
-
-    def _readable(self) -> None:
-        self._read()
+    def _stop_listening(self) -> None:
+        if self._reading:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+            self._reading = False
+        if self._modes is not None:
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._modes)
+            self._modes = None
 
     def _read(self) -> bool:
-        data = os.read(self._descriptor, 4096)
+        try:
+            data = os.read(self._descriptor, 4096)
+        except OSError:
+            data = b""  # the terminal has gone
         if not data:
-            if self._reading:
-                asyncio.get_running_loop().remove_reader(self._descriptor)
-                self._reading = False
+            self._stop_listening()
             self._give("")
             return False
-        *lines, self._pending = (self._pending + data).split(b"\n")
-        for line in lines:
-            self._give(line.decode(errors="replace") + "\n")
+        if self._typed is not None:
+            for line in self._typed.feed(data):
+                self._give(line + "\n")
+            self._tell()
+            return True
+        *whole, self._pending = (self._pending + data).split(b"\n")
+        for part in whole:
+            self._give(part.decode(errors="replace") + "\n")
         return True
 
     def _give(self, text: str) -> None:
@@ -127,3 +171,19 @@ class LineReader:
             self._waiting.set_result(text)
         elif text.strip():
             self._lines.append(text)
+
+    def _tell(self) -> None:
+        if self.show is not None and self._typed is not None:
+            self.show(self._typed.text, self._lines)
+
+
+def _modes(descriptor: int) -> list[Any] | None:
+    """The terminal's modes; ``None`` where there is no terminal."""
+    try:
+        return list(termios.tcgetattr(descriptor))
+    except termios.error:
+        return None
+
+
+def _set_local_modes(descriptor: int, modes: list[Any], off: int) -> None:
+    termios.tcsetattr(descriptor, termios.TCSANOW, [*modes[:3], modes[3] & ~off, *modes[4:]])

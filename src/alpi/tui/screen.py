@@ -1,0 +1,113 @@
+"""The end of a terminal's output, which can still be replaced: the block that is arriving, and below it the tail."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TextIO
+
+from ..base.text import one_line
+
+MOST_TAIL_LINES = 4
+
+
+class Screen:
+    """A terminal whose cursor can be moved.
+
+    The tail is what stands below the text for now: what is running, what is being typed. It is lifted before anything is written, and
+    laid down again afterwards. Nothing that has scrolled away is ever written again.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._line = ""
+        self._tail: list[tuple[str, str, str]] = []
+        self._laid = ""
+
+    @property
+    def width(self) -> int:
+        return self._size().columns
+
+    @property
+    def height(self) -> int:
+        return self._size().lines
+
+    def write(self, text: str) -> None:
+        """Write on, at the cursor."""
+        self.lift()
+        self._out.write(text)
+        self._line = (self._line + text).rpartition("\n")[2]
+
+    def flush(self) -> None:
+        self._out.flush()
+
+    def fits(self, text: str) -> bool:
+        """Whether a text that ends at the cursor is still on the screen from its beginning."""
+        return self.rows(text) < self.height
+
+    def erase(self, text: str) -> None:
+        """Take back a text that ends at the cursor and began at the left edge. It must fit."""
+        self.lift()
+        self._out.write(self._back_over(text))
+        self._line = ""
+
+    def rows(self, text: str) -> int:
+        """How many rows a text takes."""
+        width = self.width
+        return sum(line_rows(line, width) for line in text.split("\n"))
+
+    def set_tail(self, lines: Sequence[tuple[str, str, str]]) -> None:
+        """What stands below the text from now on: lines of one row each, as (code before, text, code after)."""
+        self.lift()
+        self._tail = list(lines)[-MOST_TAIL_LINES:]
+        self.lay()
+
+    def lift(self) -> None:
+        """Take the tail away; the cursor is where the text ends."""
+        if self._laid:
+            self._out.write(self._back_over(self._laid) + self._line)
+            self._laid = ""
+
+    def lay(self) -> None:
+        """Put the tail down again."""
+        if self._tail and not self._laid:
+            above = f"{self._line}\n" if self._line else ""
+            laid = above + "\n".join(text for _, text, _ in self._tail)
+            if self.fits(laid):
+                self._out.write(above[-1:] + "\n".join("".join(line) for line in self._tail))
+                self._laid = laid
+        self._out.flush()
+
+    def _back_over(self, text: str) -> str:
+        height = self.rows(text)
+        return f"\x1b[{height - 1}A\r\x1b[J" if height > 1 else "\r\x1b[J"
+
+    def _size(self) -> os.terminal_size:
+        try:
+            size = os.get_terminal_size(self._out.fileno())
+        except (OSError, ValueError):
+            return os.terminal_size((80, 24))
+        return os.terminal_size((size.columns or 80, size.lines or 24))
+
+
+def line_rows(line: str, width: int) -> int:
+    """How many rows one line takes on a terminal of this width. A wide character that does not fit into a row goes to the next."""
+    if line.isascii():
+        return max(1, -(-len(line) // width))
+    from rich.cells import chop_cells
+
+    return max(1, len(chop_cells(line, width)))
+
+
+def cut(text: str, width: int, keep_end: bool = False) -> str:
+    """Text on one row of a terminal; where it is too long its end, or its beginning, is left out."""
+    text = one_line(text, 5000)
+    if len(text) <= width and text.isascii():
+        return text
+    from rich.cells import cell_len
+
+    if cell_len(text) <= width:
+        return text
+    while text and cell_len(text) > width - 1:
+        text = text[1:] if keep_end else text[:-1]
+    return f"…{text}" if keep_end else f"{text}…"
