@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from alpi.base.clock import SystemClock
 from alpi.state.approvals import ApprovalStore
 from alpi.state.audit import AuditLog
@@ -19,7 +20,7 @@ from alpi.state.rotation import Rotation
 from alpi.state.undo import State, UndoStore
 
 AUDIT = """
-import sys
+import sys, time
 from pathlib import Path
 from alpi.base.clock import SystemClock
 from alpi.state.audit import AuditEntry, AuditLog
@@ -27,6 +28,7 @@ from alpi.state.rotation import Rotation
 log = AuditLog(Path(sys.argv[1]) / "logs", SystemClock(), str, Rotation(largest=2000, keep=3))
 while True:
     print(log.record(AuditEntry("s", "t", "person", "terminal", "x" * 50, "caution", "once")), flush=True)
+    time.sleep(float(sys.argv[2]))
 """
 APPROVALS = """
 import itertools, sys
@@ -60,7 +62,9 @@ for number in itertools.count(int(sys.argv[2]) * 1_000_000):
 
 def killed(script: str, *args: str, after: float) -> str:
     """Run a script, kill it some time after its first line, and give what it had printed."""
-    child = subprocess.Popen([sys.executable, "-c", script, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert child.stdout is not None
     assert child.stderr is not None
     first = child.stdout.readline()
@@ -74,7 +78,7 @@ def killed(script: str, *args: str, after: float) -> str:
 def check_audit(folder: Path, rounds: int, chance: random.Random) -> None:
     last = 0
     for _ in range(rounds):
-        told = killed(AUDIT, str(folder), after=chance.uniform(0, 0.3)).split()
+        told = killed(AUDIT, str(folder), "0", after=chance.uniform(0, 0.3)).split()
         assert int(told[0]) in (last + 1, last + 2)  # one may have been written and not acknowledged
         report = AuditLog(folder / "logs", SystemClock(), str, Rotation(largest=2000, keep=3)).verify()
         assert report.findings == ()
@@ -88,6 +92,10 @@ def check_approvals(folder: Path, rounds: int, chance: random.Random) -> None:
         store = ApprovalStore(folder / "approvals.json", SystemClock(), str)
         assert store.problem == ""
         assert all(store.has(f"scope {number}") for number in range(int(told[-1]) + 1))
+
+
+def put(path: Path, data: bytes | None, mode: int) -> None:
+    path.write_bytes(data or b"")
 
 
 def check_undo(folder: Path, rounds: int, chance: random.Random) -> None:
@@ -106,7 +114,7 @@ def check_undo(folder: Path, rounds: int, chance: random.Random) -> None:
             [plan] = store.plan(newest)
             assert plan.state is State.RESTORABLE
         [change] = newest.changes
-        store.restore(newest, lambda path, data, mode: path.write_bytes(data or b"") and None)
+        store.restore(newest, put)
         assert content_hash(path.read_bytes() or None) == change.before
         path.write_bytes(now)
 
@@ -130,10 +138,10 @@ def test_many_kills_leave_it_consistent(store: str, tmp_path: Path) -> None:
 @pytest.mark.timeout(120)
 def test_a_kill_while_two_write_leaves_the_other_going(tmp_path: Path) -> None:
     chance = random.Random()
-    other = subprocess.Popen([sys.executable, "-c", AUDIT, str(tmp_path)], stdout=subprocess.DEVNULL)
+    other = subprocess.Popen([sys.executable, "-c", AUDIT, str(tmp_path), "0.02"], stdout=subprocess.DEVNULL)
     try:
         for _ in range(15):
-            killed(AUDIT, str(tmp_path), after=chance.uniform(0, 0.3))
+            killed(AUDIT, str(tmp_path), "0.02", after=chance.uniform(0, 0.3))
             assert other.poll() is None
             assert AuditLog(tmp_path / "logs", SystemClock(), str).verify().findings == ()
     finally:

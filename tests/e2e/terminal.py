@@ -60,7 +60,7 @@ class Terminal:
         settings.write_text(f"set -g history-limit {HISTORY_LINES}\nset -g status off\nset -sg escape-time 0\n")
         variables = [f"{name}={value}" for name, value in environ.items()]
         bash = ["bash", "--norc", "--noprofile", "--noediting"]
-        shell = shlex.join(["env", "-i", f"TERM={term}", "PS1=$ ", *variables, *bash])
+        shell = shlex.join(["env", "-i", f"TERM={term}", "PS1=$ ", "HISTFILE=/dev/null", *variables, *bash])
         size = ["-x", str(width), "-y", str(height)]
         self._tmux("-f", str(settings), "new-session", "-d", "-s", "t", *size, "-c", str(cwd), shell)
         self._tmux("set", "-g", "window-size", "manual")  # in the settings file this would end tmux 3.3 at once

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.terminal import Stage, stage
 from tests.support.model_server import Reply
 

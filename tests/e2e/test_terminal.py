@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.terminal import stage
 from tests.support.model_server import Reply
 

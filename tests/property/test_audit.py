@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import multiprocessing
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from alpi.state.audit import AuditEntry, AuditLog
-from alpi.state.rotation import Rotation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alpi.state.audit import AuditEntry, AuditLog
+from alpi.state.rotation import Rotation
 from tests.support.fakes import FakeClock
 
 FAST = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, max_examples=100)
+
+DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where flushing costs nothing; that it is flushed is proved in tests/crash."""
 
 
 def an_entry(what: str) -> AuditEntry:
@@ -26,8 +30,10 @@ def an_entry(what: str) -> AuditEntry:
 @cache
 def written(count: int, files: int) -> tuple[tuple[str, bytes], ...]:
     """The files of a log of so many lines in about so many files, oldest first, and the head record last. Made once: it is flushed."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = AuditLog(Path(folder) / "logs", FakeClock(), str, Rotation(largest=max(500, count * 340 // files), keep=99))
+    with tempfile.TemporaryDirectory(dir=DISK) as folder:
+        log = AuditLog(
+            Path(folder) / "logs", FakeClock(), str, Rotation(largest=max(500, count * 340 // files), keep=99)
+        )
         for number in range(1, count + 1):
             log.record(an_entry(f"command {number}"))
         numbered = sorted(log.path.parent.glob("approval.log.*"), key=lambda path: int(path.suffix[1:]))
@@ -37,7 +43,7 @@ def written(count: int, files: int) -> tuple[tuple[str, bytes], ...]:
 @contextmanager
 def a_log(count: int, files: int) -> Iterator[tuple[AuditLog, list[tuple[str, int, bytes]]]]:
     """Such a log, and each line with its file and number."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=DISK) as folder:
         log = AuditLog(Path(folder) / "logs", FakeClock(), str)
         for place in (log.path.parent, log.head_path.parent):
             place.mkdir()
@@ -45,11 +51,14 @@ def a_log(count: int, files: int) -> Iterator[tuple[AuditLog, list[tuple[str, in
         for name, data in logs:
             log.path.with_name(name).write_bytes(data)
         log.head_path.write_bytes(head)
-        yield log, [
-            (name, number, line)
-            for name, data in logs
-            for number, line in enumerate(data.splitlines(keepends=True), 1)
-        ]
+        yield (
+            log,
+            [
+                (name, number, line)
+                for name, data in logs
+                for number, line in enumerate(data.splitlines(keepends=True), 1)
+            ],
+        )
 
 
 def rewrite(log: AuditLog, lines: list[tuple[str, int, bytes]]) -> None:
@@ -146,6 +155,7 @@ def write_many(folder: str, name: str, count: int) -> None:
     log = AuditLog(Path(folder), FakeClock(), str, Rotation(largest=4000, keep=99))
     for number in range(count):
         log.record(an_entry(f"{name} {number}"))
+        time.sleep(0.005)  # the lock is not a fair one, and nobody records without a pause
 
 
 def test_many_writers_make_one_chain(tmp_path: Path) -> None:

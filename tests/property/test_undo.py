@@ -5,15 +5,17 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from alpi.state.kept import content_hash
-from alpi.state.undo import Kept, Limits, State, Turn, UndoStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alpi.state.kept import content_hash
+from alpi.state.undo import Kept, Limits, State, Turn, UndoStore
 from tests.support.fakes import FakeClock
 
 FAST = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, max_examples=40)
 Files = dict[str, bytes]
+DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where flushing costs nothing; that it is flushed is proved in tests/crash."""
 
 names = st.sampled_from(["a", "b", "c"])
 contents = st.one_of(st.none(), st.binary(max_size=40))
@@ -61,8 +63,8 @@ class Desk:
 @FAST
 @given(turns)
 def test_going_back_turn_by_turn_and_forth_again(history: list[list[tuple[str, bytes | None]]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        desk = Desk(Path(folder))
+    with tempfile.TemporaryDirectory(dir=DISK) as folder:
+        desk = Desk(Path(folder).resolve())
         model: list[Files] = [desk.files()]
         for number, changes in enumerate(history):
             assert desk.turn(f"t{number}", changes)
@@ -83,8 +85,8 @@ def test_going_back_turn_by_turn_and_forth_again(history: list[list[tuple[str, b
 def test_somebody_elses_work_is_never_overwritten(
     history: list[list[tuple[str, bytes | None]]], others: dict[str, bytes | None]
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        desk = Desk(Path(folder))
+    with tempfile.TemporaryDirectory(dir=DISK) as folder:
+        desk = Desk(Path(folder).resolve())
         for number, changes in enumerate(history):
             desk.turn(f"t{number}", changes)
         for name, data in others.items():
@@ -104,8 +106,8 @@ def test_somebody_elses_work_is_never_overwritten(
 @FAST
 @given(st.lists(st.tuples(names, st.binary(min_size=10, max_size=60)), min_size=5, max_size=25))
 def test_it_never_holds_more_than_it_may_and_what_it_lists_comes_back(changes: list[tuple[str, bytes]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        desk = Desk(Path(folder), Limits(total=150, file=50))
+    with tempfile.TemporaryDirectory(dir=DISK) as folder:
+        desk = Desk(Path(folder).resolve(), Limits(total=150, file=50))
         states: dict[str, Files] = {}
         kept: dict[str, bool] = {}
         for number, (name, data) in enumerate(changes):

@@ -112,7 +112,7 @@ def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
         return redact(value)
     if isinstance(value, dict):
         return {key: _redacted(part, redact) for key, part in value.items()}
-    return [_redacted(part, redact) for part in value] if isinstance(value, list) else value
+    return [_redacted(part, redact) for part in value] if isinstance(value, list | tuple) else value
 
 
 def read_journal(path: Path, limit: int = 512 << 20) -> JournalText:

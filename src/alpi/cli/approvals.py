@@ -120,4 +120,4 @@ def _store(args: argparse.Namespace, environ: Mapping[str, str]) -> ApprovalStor
     from ..base.paths import profile_paths
     from ..state.approvals import ApprovalStore
 
-    return ApprovalStore(profile_paths(args.profile, environ).home / "approvals.json", SystemClock(), str)
+    return ApprovalStore(profile_paths(args.profile, environ).approvals, SystemClock(), str)

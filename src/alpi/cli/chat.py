@@ -6,7 +6,6 @@ import asyncio
 import signal
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.message import AssistantMessage
@@ -100,11 +99,13 @@ class Chat:
         return code if not self._interactive and code > 0 else 0
 
     def _greet(self) -> None:
+        from ..tui.terminal import tilde
+
         dim, paths = self._style.dim, self._runtime.paths
         profile = "" if paths.name == "default" else f" · profile {paths.name}"
         head = self._style.paint(self._style.bold, "alpi")
         print(head + self._style.paint(dim, f" · {self._chain.entries[0].full_name}{profile}"))
-        print(self._style.paint(dim, _shown(self._workspace)))
+        print(self._style.paint(dim, tilde(str(self._workspace))))
         if self._interactive:
             print(self._style.paint(dim, "/help for help, Ctrl-D to leave"))
             self._edit_lines()
@@ -172,6 +173,8 @@ class Chat:
         return False
 
     def _status(self) -> list[str]:
+        from ..tui.terminal import tilde
+
         parts = self._agent.prompt_sizes()
         usage = [
             message.usage
@@ -180,8 +183,8 @@ class Chat:
         ]
         lines = [
             f"model      {self._chain.entries[0].full_name}",
-            f"workspace  {_shown(self._workspace)}",
-            f"profile    {self._runtime.paths.name} ({_shown(self._runtime.paths.home)})",
+            f"workspace  {tilde(str(self._workspace))}",
+            f"profile    {self._runtime.paths.name} ({tilde(str(self._runtime.paths.home))})",
             f"session    {self._session.id} ({len(self._session.messages)} messages)",
             f"overhead   about {sum(count for _, count in parts):,} tokens in every request:",
             *(f"             {count:>5,}  {name}" for name, count in parts),
@@ -237,6 +240,8 @@ class Chat:
                 if leave:
                     break
         finally:
+            for _ in range(2):  # a Ctrl-C that came a moment ago takes two rounds of the loop to be noticed
+                await asyncio.sleep(0)
             loop.remove_signal_handler(signal.SIGINT)
             if self._interactive:
                 lines, self._begun = self._reader.stop()
@@ -253,12 +258,3 @@ class Chat:
         await self._agent.aclose()
         if self._session.messages and self._interactive:
             print(self._style.paint(self._style.dim, f"alpi -c goes on with this conversation ({self._session.id})"))
-
-
-def _shown(path: Path) -> str:
-    """A path for people: the home folder as ``~``."""
-    try:
-        below = path.relative_to(Path.home())
-    except (ValueError, RuntimeError):
-        return str(path)
-    return f"~/{below}" if below.parts else "~"

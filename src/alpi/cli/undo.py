@@ -48,7 +48,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from .runtime import Runtime
 
     runtime = Runtime(args.profile, environ)
-    store = UndoStore(runtime.paths.home / "undo", runtime.clock)
+    store = UndoStore(runtime.paths.undo, runtime.clock)
     if args.list:
         return list_turns(store, args.limit)
     turn = store.turn(args.turn) if args.turn else store.newest()

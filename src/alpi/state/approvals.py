@@ -10,20 +10,16 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
 from ..base.clock import Clock
 from ..base.errors import ConfigError, StorageError, UsageError
 from ..base.files import private_dir, storage_errors, write_atomic
-from ..base.locks import FileLock, Locked
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from .held import held
 
 LARGEST = 4 << 20
 SHORTEST_PREFIX = 4
@@ -62,6 +58,7 @@ class ApprovalStore:
 
     def __init__(self, path: Path, clock: Clock, redact: Callable[[str], str]) -> None:
         self.path = path
+        self._lock_path = path.parent / "run" / "approvals.lock"
         self._clock = clock
         self._redact = redact
         self._state: State | None = None
@@ -107,7 +104,7 @@ class ApprovalStore:
         """
         if not scope:
             raise UsageError("without a scope nothing can be approved for always")
-        with self._locked():
+        with held(self._lock_path, self.path.name):
             store = self._whole()
             key = digest(scope)
             for found in store.approvals:
@@ -135,7 +132,7 @@ class ApprovalStore:
             ConfigError: the file is broken.
             StorageError: it could not be written; all still hold.
         """
-        with self._locked():
+        with held(self._lock_path, self.path.name):
             store = self._whole()
             gone = {_named(store.approvals, name) for name in names}
             kept = tuple(found for found in store.approvals if found.number not in gone)
@@ -144,7 +141,7 @@ class ApprovalStore:
 
     def revoke_all(self) -> tuple[Approval, ...]:
         """Take all back. A broken file is put aside as ``approvals.json.broken``, because it must not come to life again."""
-        with self._locked():
+        with held(self._lock_path, self.path.name):
             self._refresh()
             gone = self._store.approvals
             if self._problem:
@@ -219,18 +216,6 @@ class ApprovalStore:
         private_dir(self.path.parent)
         write_atomic(self.path, data)
         self._state = None
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = FileLock(self.path.parent / "run" / "approvals.lock", what=self.path.name)
-        try:
-            lock.acquire()
-        except Locked as error:
-            raise StorageError(error.message, error.hint) from error
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def digest(scope: str) -> str:

@@ -22,8 +22,8 @@ import msgspec
 from ..base.clock import Clock
 from ..base.errors import StorageError
 from ..base.files import PRIVATE_FILE, private_dir, storage_errors, sync_dir, write_atomic
-from ..base.locks import FileLock, Locked
 from .chain import Begin, Finding, Head, Line, check, seal, unseal
+from .held import held
 from .rotation import Rotation, rotate, rotated, surplus
 from .syslog import syslog_line
 
@@ -104,7 +104,7 @@ class AuditLog:
             StorageError: it could not be written, for example because the disk is full. What nobody can look up later must not
                 happen: the gate then refuses the action.
         """
-        with self._locked():
+        with held(self._lock_path, NAME):
             head, trouble = self._read_head()
             tail = self._tail()
             seq, prev, found = _go_on(head, tail, trouble)
@@ -180,18 +180,6 @@ class AuditLog:
     def _clean(self, text: str) -> str:
         clean = self._redact(text.encode("utf-8", "backslashreplace").decode())
         return clean if len(clean) <= LONGEST else clean[: LONGEST - 1] + "…"
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = FileLock(self._lock_path, what=NAME)
-        try:
-            lock.acquire()
-        except Locked as error:
-            raise StorageError(error.message, error.hint) from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _read_head(self) -> tuple[Head | None, str]:
         """The head record, or ``None`` with what is wrong with it."""
@@ -298,7 +286,7 @@ class AuditLog:
             return
         with ExitStack() as stack:
             files: list[tuple[str, BinaryIO, int]] = []
-            with self._locked():
+            with held(self._lock_path, NAME):
                 head, trouble = self._read_head()
                 for path in [*rotated(self.path), self.path]:
                     with storage_errors(path, "read"):

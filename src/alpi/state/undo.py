@@ -10,25 +10,23 @@ Killed between ``keep`` and the change, the file is still what was kept, and the
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
 from ..base.clock import Clock
 from ..base.errors import AlpiError, StorageError, UsageError
-from ..base.locks import FileLock
+from .held import held
 from .kept import ABSENT, Keep, Objects, Record, Turns, content_hash
+from .shown import difference, unlike
+from .shown import size as shown_size
 
-DIFF_BYTES = 128 << 10
-"""A file is shown as a diff up to this size; a larger one by its size only."""
 OTHER = "other"
 """Stands for the hash of what is not a regular file, or stands behind a link."""
 
@@ -115,13 +113,13 @@ class _Now:
     detail: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Used:
-    """Bytes in the store, as counted when ``turn`` began and added to since."""
+    """Bytes in the store, as counted when ``turn`` began and added to since; ``sure`` are contents that are counted."""
 
     turn: str = ""
     bytes: int = 0
-    sure: frozenset[str] = field(default_factory=frozenset)
+    sure: frozenset[str] = frozenset()
 
 
 class UndoStore:
@@ -134,6 +132,7 @@ class UndoStore:
     def __init__(self, folder: Path, clock: Clock, limits: Limits | None = None) -> None:
         self.folder = folder
         self.limits = limits or Limits()
+        self._lock_path = folder / "lock"
         self._clock = clock
         self._objects = Objects(folder / "objects")
         self._turns = Turns(folder / "turns")
@@ -143,7 +142,9 @@ class UndoStore:
         """Why a file of so many bytes is not kept, or ``""``. For asking before a change is begun."""
         most = min(self.limits.file, self.limits.total)
         return (
-            f"its old content ({_size(size)}) is too large to be kept for undo ({_size(most)})" if size > most else ""
+            f"its old content ({shown_size(size)}) is too large to be kept for undo ({shown_size(most)})"
+            if size > most
+            else ""
         )
 
     def keep(
@@ -166,7 +167,11 @@ class UndoStore:
         return self._keep(turn_id, session_id, path, before, mode, tool, planned, frozenset({turn_id}), "")
 
     def done(self, entry: Kept, after_hash: str) -> None:
-        """Note that the change was made and what the file holds now (``content_hash``)."""
+        """Note that the change was made and what the file holds now (``content_hash``).
+
+        Raises:
+            StorageError: it could not be noted. The change can still be taken back if it was planned; there is nothing to refuse any more.
+        """
         self._turns.done(entry.turn, entry.id, after_hash)
 
     def turns(self, session_id: str = "") -> list[Turn]:
@@ -232,7 +237,7 @@ class UndoStore:
 
     def prune(self) -> int:
         """Delete what is older than the limit, and contents that nothing needs. Returns how many turns went."""
-        with self._lock():
+        with held(self._lock_path, "the undo store"):
             return self._prune(0, frozenset())
 
     def _keep(
@@ -252,7 +257,7 @@ class UndoStore:
         size = len(before or b"")
         if reason := self.too_large(size):
             return reason
-        with self._lock():
+        with held(self._lock_path, "the undo store"):
             new = not self._turns.exists(turn)
             if new or self._used.turn != turn:
                 self._prune(size, spare)
@@ -262,7 +267,7 @@ class UndoStore:
                 self._prune(size, spare)
                 self._used = _Used(turn, self._objects.total())
                 if self._used.bytes + size > self.limits.total:
-                    return f"this turn has changed more than is kept for undo ({_size(self.limits.total)})"
+                    return f"this turn has changed more than is kept for undo ({shown_size(self.limits.total)})"
             if before is not None:
                 self._objects.put(before)
                 added = 0 if name in self._used.sure else size
@@ -290,7 +295,7 @@ class UndoStore:
         content = None if change.before == ABSENT else self._objects.get(change.before)
         if content is None and change.before != ABSENT:
             return FilePlan(change.path, State.GONE, "", "what it held is no longer kept")
-        diff = _diff(change, now, content)
+        diff = _diff(change.path, now, content)
         if now.hash in change.mine:
             return FilePlan(change.path, State.RESTORABLE, diff)
         return FilePlan(change.path, State.CHANGED, diff, now.detail or "it was changed after this turn")
@@ -315,9 +320,6 @@ class UndoStore:
                 return _Now(hashlib.file_digest(file, "sha256").hexdigest(), None, mode)
             data = file.read()
             return _Now(content_hash(data), data, mode)
-
-    def _lock(self) -> AbstractContextManager[FileLock]:
-        return FileLock(self.folder / "lock", what="the undo store")
 
     def _prune(self, more: int, spare: frozenset[str]) -> int:
         """Forget old turns, oldest first, until ``more`` bytes fit; never those in ``spare``. Needs the lock."""
@@ -364,42 +366,10 @@ def _mine(keep: Keep) -> frozenset[str]:
     return frozenset({keep.before, keep.planned} - {""})
 
 
-def _diff(change: Change, now: _Now, content: bytes | None) -> str:
-    """A unified diff from what stands there to what would, or one line about sizes."""
-    old, new = _text(now.data if now.hash != OTHER else b""), _text(content)
-    large = now.data is None and now.hash not in (ABSENT, OTHER)
-    if old is None or new is None or large:
-        there = "another kind of file" if now.hash == OTHER else "nothing" if now.hash == ABSENT else "other bytes"
-        return f"{change.path}: {there} -> {'nothing' if content is None else _size(len(content))}\n"
-    names = (
-        "/dev/null" if now.hash == ABSENT else str(change.path),
-        "/dev/null" if content is None else str(change.path),
-    )
-    lines = difflib.unified_diff(_lines(old), _lines(new), *names)
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-
-
-def _lines(text: str) -> list[str]:
-    *whole, rest = text.split("\n")
-    return [f"{line}\n" for line in whole] + ([rest] if rest else [])
-
-
-def _text(data: bytes | None) -> str | None:
-    """A content as text; ``None`` where it is binary or too long to be compared."""
-    data = data or b""
-    if len(data) > DIFF_BYTES or b"\0" in data:
-        return None
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-
-
-def _size(count: int) -> str:
-    return (
-        f"{count} bytes"
-        if count < 10_000
-        else f"{count / 1000:.0f} kB"
-        if count < 1_000_000
-        else f"{count / 1e6:.1f} MB"
-    )
+def _diff(path: Path, now: _Now, content: bytes | None) -> str:
+    """From what stands there to what would."""
+    if now.hash == OTHER:
+        return unlike(path, "another kind of file", content)
+    if now.data is None and now.hash != ABSENT:
+        return unlike(path, "a large file", content)
+    return difference(path, now.data, content)

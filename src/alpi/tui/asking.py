@@ -12,7 +12,7 @@ from ..agent.surface import Interrupt
 from ..base.text import escaped
 from ..safety.actions import Answer, Question
 from .diffs import diff_lines, is_diff
-from .terminal import LineReader, Style
+from .terminal import LineReader, Style, tilde
 
 MOST_DIFF_LINES = 40
 # Keys within this time after the question appeared were on their way before anybody could have read it.
@@ -113,9 +113,9 @@ def read_answer(line: str | None, question: Question) -> Answer:
 def question_lines(question: Question, style: Style) -> list[str]:
     """The question as lines of text; what was written by a model is shown with its hidden characters visible."""
     lines = [
-        f"{style.yellow}{style.bold}? {escaped(question.what)}{style.off}",
+        f"{style.yellow}{style.bold}? {escaped(tilde(question.what))}{style.off}",
         f"  {style.dim}why{style.off}  {escaped(question.why)}",
-        f"  {style.dim}in{style.off}   {escaped(question.folder)}",
+        f"  {style.dim}in{style.off}   {escaped(tilde(question.folder))}",
     ]
     if question.preview:
         if is_diff(question.preview):

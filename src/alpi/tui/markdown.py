@@ -6,6 +6,9 @@ away is drawn again, and a resize redraws nothing.
 
 from __future__ import annotations
 
+import threading
+from importlib import import_module
+
 from ..base.text import printable
 from .blocks import Block, BlockSplitter
 from .screen import Screen
@@ -22,9 +25,13 @@ class MarkdownStream:
         self._splitter = BlockSplitter()
         self._shown = ""
         self._begun = False
+        self._warmed = False
 
     def feed(self, text: str) -> None:
         """Show the next piece."""
+        if not self._warmed:  # what sets blocks takes long to load; the first block is still arriving
+            self._warmed = True
+            threading.Thread(target=import_module, args=("alpi.tui.setting",), daemon=True).start()
         for block in self._splitter.feed(printable(text).replace("\t", TAB)):
             self._settle(block)
         if self._crowded() and (part := self._splitter.cut()):

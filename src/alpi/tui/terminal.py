@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import select
 import shutil
 import sys
@@ -44,6 +45,12 @@ def has_colour(environ: Mapping[str, str]) -> bool:
 def columns() -> int:
     """The terminal's width."""
     return max(20, shutil.get_terminal_size((80, 24)).columns)
+
+
+def tilde(text: str) -> str:
+    """Text in which a path below the home folder begins with ``~``."""
+    home = os.path.expanduser("~")
+    return re.sub(rf"(?<!\S){re.escape(home)}(?=/|$)", "~", text) if len(home) > 1 else text
 
 
 class Style:

@@ -1,4 +1,6 @@
 from tests.support.model_server import running
+
+
 def test_x(home):
     with running(["Hello"]) as server:
         home.configure(server.url)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from alpi.base.errors import ConfigError
 from alpi.safety.policy import DEFAULT, Caps, Policy, parse_policy
 
@@ -42,7 +43,11 @@ def test_without_a_file_nothing_is_restricted(tmp_path: Path) -> None:
     for policy in (load(tmp_path), Policy.load(tmp_path / "none" / "policy.yaml")):
         assert (policy.exists, policy.broken) == (False, "")
         assert policy.tool_refused("terminal") == policy.model_refused("a/b") == policy.host_refused("x") == ""
-        assert [policy.sandbox_at_least(mode) for mode in ("off", "workspace", "strict")] == ["off", "workspace", "strict"]
+        assert [policy.sandbox_at_least(mode) for mode in ("off", "workspace", "strict")] == [
+            "off",
+            "workspace",
+            "strict",
+        ]
         assert policy.budget_caps() == Caps()
         assert policy.may_approve_always
         assert policy.describe() == []
@@ -51,7 +56,12 @@ def test_without_a_file_nothing_is_restricted(tmp_path: Path) -> None:
 def test_a_whole_policy(tmp_path: Path) -> None:
     policy = load(tmp_path, WHOLE)
     assert policy.broken == ""
-    assert [bool(policy.tool_refused(name)) for name in ("terminal", "Terminal", "mcp_x_y", "read_file")] == [1, 1, 1, 0]
+    assert [bool(policy.tool_refused(name)) for name in ("terminal", "Terminal", "mcp_x_y", "read_file")] == [
+        1,
+        1,
+        1,
+        0,
+    ]
     assert [bool(policy.model_refused(name)) for name in ("ollama/qwen3", "local/tiny", "openai/gpt", "xollama/q")] == [
         0, 0, 1, 1,
     ]  # fmt: skip

@@ -7,7 +7,6 @@ from pathlib import Path
 from alpi.base.locks import FileLock
 from alpi.state.agentlog import AgentLog
 from alpi.state.rotation import Rotation, rotate, rotated, surplus
-
 from tests.support.fakes import FakeClock
 
 
@@ -23,7 +22,15 @@ def test_a_turn_and_a_tool_call_are_one_line_each_without_content(tmp_path: Path
     log = AgentLog(tmp_path / "logs", FakeClock(), str)
     assert note_tool(log)
     assert log.turn(
-        session="s1", surface="ask", model="a/b", ok=False, stop="failed", seconds=2.0, steps=3, input_tokens=7, output_tokens=5
+        session="s1",
+        surface="ask",
+        model="a/b",
+        ok=False,
+        stop="failed",
+        seconds=2.0,
+        steps=3,
+        input_tokens=7,
+        output_tokens=5,
     )
     tool, turn = (json.loads(line) for line in log.path.read_text().splitlines())
     assert tool == {

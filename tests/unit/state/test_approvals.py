@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
 from alpi.base.errors import ConfigError, StorageError, UsageError
 from alpi.state.approvals import Approval, ApprovalStore, digest
-
 from tests.support.fakes import FakeClock
 
 
@@ -142,9 +142,18 @@ def test_one_wrong_entry_makes_the_whole_file_broken(tmp_path: Path) -> None:
     approve(store, "a")
     approve(store, "b")
     whole = json.loads(store.path.read_text())
-    changes = ({"number": 1}, {"number": 7}, {"number": 0}, {"expires": "2026-01-01T00:00:00"}, {"extra": 1}, {"key": 3})
+    changes = (
+        {"number": 1},
+        {"number": 7},
+        {"number": 0},
+        {"expires": "2026-01-01T00:00:00"},
+        {"extra": 1},
+        {"key": 3},
+    )
     for change in changes:
-        store.path.write_text(json.dumps(whole | {"approvals": [whole["approvals"][0], whole["approvals"][1] | change]}))
+        store.path.write_text(
+            json.dumps(whole | {"approvals": [whole["approvals"][0], whole["approvals"][1] | change]})
+        )
         assert not store.has("a"), change
 
 

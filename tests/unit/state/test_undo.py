@@ -5,10 +5,10 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from alpi.base.errors import Refused, StorageError, UsageError
 from alpi.state.kept import ABSENT, content_hash
 from alpi.state.undo import Kept, Limits, State, Turn, UndoStore
-
 from tests.support.fakes import FakeClock
 
 DAY = 86400.0
@@ -23,7 +23,9 @@ class Desk:
         self.clock = FakeClock()
         self.store = UndoStore(folder / "undo", self.clock, limits)
 
-    def change(self, turn: str, name: str, data: bytes | None, planned: bool = False, session: str = "s1") -> Kept | str:
+    def change(
+        self, turn: str, name: str, data: bytes | None, planned: bool = False, session: str = "s1"
+    ) -> Kept | str:
         path = self.workspace / name
         before = path.read_bytes() if path.exists() else None
         mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
@@ -294,7 +296,7 @@ def test_names_that_are_no_text_and_diffs(desk: Desk) -> None:
     odd, binary, new = desk.store.plan(turn)
     assert odd.path == desk.workspace / name
     assert odd.diff.endswith(" one\n-2\n\\ No newline at end of file\n+two\n")
-    assert binary.diff == f"{desk.workspace / 'bin'}: other bytes -> 2 bytes\n"
+    assert binary.diff == f"{desk.workspace / 'bin'}: 4 bytes -> 2 bytes\n"
     assert new.diff.splitlines()[1:] == ["+++ /dev/null", "@@ -1 +0,0 @@", "-made"]
     desk.store.restore(turn, put)
     assert desk.holds() == {name: b"one\ntwo\n", "bin": b"\x00\x01"}

@@ -74,9 +74,26 @@ def parse(command: str) -> Script:
     if tree.root_node.descendant_count > MAX_NODES:
         raise TooComplex("too many words and operators to be judged")
     reader = _Reader(source)
+    if b"#" in source and _false_comment(tree.root_node, source):
+        reader.script.broken = True
     reader.visit(tree.root_node, _Around())
     reader.script.broken |= tree.root_node.has_error
     return reader.script
+
+
+def _false_comment(root: Node, source: bytes) -> bool:
+    """Whether the grammar takes something for a comment that the shell does not: ``\\ #$(x)`` is one word and runs x."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        waiting += node.children
+        if node.type == "comment" and node.start_byte:
+            before = source[: node.start_byte]
+            blank = before[-1:] in (b" ", b"\t", b"\n", b";", b"|", b"&", b"(", b")")
+            slashes = len(before[:-1]) - len(before[:-1].rstrip(b"\\"))
+            if not blank or slashes % 2:
+                return True
+    return False
 
 
 class _Reader:

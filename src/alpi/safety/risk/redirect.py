@@ -6,6 +6,7 @@ from alpi.safety.tiers import Tier
 
 from . import sources
 from .bench import Bench
+from .environment import has_code
 from .expand import Field, all_fields
 from .ruling import Ruling, Shell
 from .steps import Redirect, Step
@@ -15,6 +16,8 @@ def judge_redirects(judge: Bench, step: Step, shell: Shell, ruling: Ruling) -> N
     """Add what the redirections of a step do to its ruling."""
     for item in step.redirects:
         if item.body is None and not _is_descriptor(item):
+            if has_code(item.target.text.replace('"', "")) and not item.target.inner:
+                ruling.unfixed("the shell may run what stands in quotes after a redirection")
             for target in all_fields((item.target,), shell.variables):
                 _one(judge, step, item, target, shell, ruling)
 

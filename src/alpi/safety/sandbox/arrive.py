@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import marshal
 import os
-import signal
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:  # only its C half: the enums around it would cost a third of this process's start
+    import _signal as signal
 
 FAILED, NOT_FOUND = 125, 127
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .layout import Access, Layout, Place
+from .layout import Access, Layout, Place, below
 from .policy import Mode
 
 PROGRAMS = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap", "/run/current-system/sw/bin/bwrap")
@@ -50,7 +50,7 @@ def expected_mounts(layout: Layout) -> tuple[list[tuple[bytes, bytes]], list[byt
     """What ``arrive`` compares: mounts on paths that an earlier command of this workspace could have swapped meanwhile."""
     same, covered = [], []
     for place in layout.places:
-        above = [p.path for p in layout.places if p.path in place.path.parents and p.access is Access.WRITE]
+        above = [p.path for p in layout.places if p.access is Access.WRITE and below(place.path, p.path)]
         if not above:
             continue
         if place.access is Access.HIDE or not place.exists:

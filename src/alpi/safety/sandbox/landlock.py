@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from .layout import Access, Layout, Place
+from .layout import Access, Layout, Place, below
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
 REMOVE_DIR, REMOVE_FILE, MAKE_CHAR, MAKE_DIR, MAKE_REG, MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK, MAKE_SYM = (
@@ -73,33 +73,34 @@ def scopes(version: int) -> int:
 def grants(layout: Layout, version: int) -> list[tuple[str, int]]:
     """Path and rights, for the helper to add as rules. Paths of links are not in it: a rule would follow them."""
     mask = handled(version)[0]
-    found = list(_below(Path("/"), Access.READ, layout))
+    found = list(_below(Path("/"), Access.READ, [place for place in layout.places if _matters(place)]))
     found += [(f"/dev/{name}", DEVICE) for name in DEVICES]
     found += [(f"/proc/{name}", READ) for name in PROC]
     return [(path, rights & mask) for path, rights in found]
 
 
-def _below(path: Path, access: Access, layout: Layout) -> Iterator[tuple[str, int]]:
-    inner = [p for p in layout.places if path in p.path.parents and _matters(p)]
+def _below(path: Path, access: Access, places: list[Place]) -> Iterator[tuple[str, int]]:
+    """The grants for ``path``, which has ``access``, and everything in it; ``places`` are the exceptions, in it or not."""
+    inner = [place for place in places if below(place.path, path)]
     if path in (Path("/proc"), Path("/dev")):
         return
     if access in (Access.HIDE, Access.PRIVATE):
-        yield from (grant for p in _topmost(inner) for grant in _below(p.path, p.access, layout))
+        yield from (grant for place in _topmost(inner) for grant in _below(place.path, place.access, inner))
         return
     if _has_another_name(path):
         return
     rights = WRITE if access is Access.WRITE else READ
-    if path != Path("/") and not any(p.access in (Access.HIDE, Access.PRIVATE) for p in inner):
+    if path != Path("/") and not any(place.access in (Access.HIDE, Access.PRIVATE) for place in inner):
         yield str(path), rights
         yield from ((str(p.path), WRITE) for p in inner if p.access is Access.WRITE and access is not Access.WRITE)
         return
-    here = {p.path: p.access for p in inner}
+    here = {place.path: place.access for place in inner}
     try:
         entries = [Path(entry.path) for entry in os.scandir(path) if not entry.is_symlink()]
-    except OSError:
-        return  # not to be listed by this user: what lies in it and is named is granted by itself
+    except OSError:  # not to be listed by this user: only what is named in it can be granted
+        entries = [place.path for place in _topmost(inner)]
     for entry in entries:
-        yield from _below(entry, here.get(entry, access), layout)
+        yield from _below(entry, here.get(entry, access), inner)
 
 
 def _matters(place: Place) -> bool:
@@ -117,4 +118,4 @@ def _has_another_name(path: Path) -> bool:
 
 
 def _topmost(places: list[Place]) -> list[Place]:
-    return [p for p in places if not any(q.path in p.path.parents for q in places)]
+    return [p for p in places if not any(below(p.path, q.path) for q in places)]

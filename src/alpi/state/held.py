@@ -1,0 +1,28 @@
+"""Holding a store's lock, with one kind of error for whatever keeps a store from being used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..base.errors import StorageError
+from ..base.locks import FileLock, Locked
+
+
+@contextmanager
+def held(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock at ``path`` while ``what`` is read and written.
+
+    Raises:
+        StorageError: another process did not let go of it in time, or the lock file cannot be made.
+    """
+    lock = FileLock(path, what=what)
+    try:
+        lock.acquire()
+    except Locked as error:
+        raise StorageError(error.message, error.hint) from error
+    try:
+        yield
+    finally:
+        lock.release()
