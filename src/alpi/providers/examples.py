@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from ..base.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 
@@ -67,7 +68,7 @@ def _files() -> tuple[Message, ...]:
     return tuple(script.messages)
 
 
-_SETS: dict[str, Callable[[], tuple[Message, ...]]] = {"files": _files}
+_SETS: Mapping[str, Callable[[], tuple[Message, ...]]] = MappingProxyType({"files": _files})
 
 
 class _Script:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from .types import ToolSpec
@@ -14,16 +15,18 @@ _ARGUMENT_KEYS = ("arguments", "parameters", "args", "input")
 _OTHER_KEYS = ("id", "type")
 _KEYS = _NAME_KEYS + _ARGUMENT_KEYS + _OTHER_KEYS
 
-_CLOSING = {
-    "<tool_call>": "</tool_call>",
-    "<tool_calls>": "</tool_calls>",
-    "<function_call>": "</function_call>",
-    "<tools>": "</tools>",
-    "<toolcall>": "</toolcall>",
-    "<|tool_call|>": "<|/tool_call|>",
-    "<|python_tag|>": "<|eom_id|>",
-    "[tool_calls]": "</s>",
-}
+_CLOSING = MappingProxyType(
+    {
+        "<tool_call>": "</tool_call>",
+        "<tool_calls>": "</tool_calls>",
+        "<function_call>": "</function_call>",
+        "<tools>": "</tools>",
+        "<toolcall>": "</toolcall>",
+        "<|tool_call|>": "<|/tool_call|>",
+        "<|python_tag|>": "<|eom_id|>",
+        "[tool_calls]": "</s>",
+    }
+)
 """What ends what each tag opens, in lower case. The end of the answer ends it too: many servers swallow the closing tag."""
 
 _FUNCTION = "<function="

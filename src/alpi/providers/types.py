@@ -156,7 +156,16 @@ class Preparing:
 
 
 ProviderEvent = (
-    TextDelta | ReasoningDelta | ReasoningDone | CallDelta | CallDone | UsageReport | Finished | Failure | Retrying | Preparing
+    TextDelta
+    | ReasoningDelta
+    | ReasoningDone
+    | CallDelta
+    | CallDone
+    | UsageReport
+    | Finished
+    | Failure
+    | Retrying
+    | Preparing
 )
 
 

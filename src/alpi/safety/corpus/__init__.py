@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from alpi.safety.risk import Assessment, Guard, RealFiles, Scene, assess
@@ -22,12 +23,14 @@ DAEMON_PID = 424242
 NAG_SHARE = 0.02
 """The share of ordinary commands that may be asked about although they need not be."""
 
-_ALLOWED = {
-    "dangerous": frozenset({Tier.DANGEROUS}),
-    "not-safe": frozenset({Tier.CAUTION, Tier.DANGEROUS}),
-    "caution": frozenset({Tier.CAUTION}),
-    "safe": frozenset({Tier.SAFE}),
-}
+_ALLOWED = MappingProxyType(
+    {
+        "dangerous": frozenset({Tier.DANGEROUS}),
+        "not-safe": frozenset({Tier.CAUTION, Tier.DANGEROUS}),
+        "caution": frozenset({Tier.CAUTION}),
+        "safe": frozenset({Tier.SAFE}),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -99,18 +102,18 @@ class Tree:
         )
 
 
-_HOME = {
+_HOME = MappingProxyType({
     ".bashrc": "#\n", ".ssh/id_rsa": "KEY\n", ".aws/credentials": "KEY\n", ".alpi/.env": "KEY=1\n",
     ".alpi/config.yaml": "a: 1\n", ".alpi/memory/MEMORY.md": "x\n", ".alpi/logs/approval.log": "x\n",
     "notes.txt": "n\n", "other/x.pdf": "x\n", "bin/x": "x\n",
-}  # fmt: skip
-_WORKSPACE = {
+})  # fmt: skip
+_WORKSPACE = MappingProxyType({
     "README.md": "hi\n", "a.txt": "a\n", "b.txt": "b\n", "data.csv": "a,b\n1,2\n", "data.json": "{}\n",
     "package.json": "{}\n", "run.sh": "echo hi\n", "script.py": "print(1)\n", "Makefile": "all:\n",
     "src/main.py": "print(1)\n", "tests/test_a.py": "\n", "docs/guide.md": "hi\n", "build/app.log": "x\n",
     "archive.tar.gz": "x", "docs/pack.zip": "x", "docs/old/x": "x", "node_modules/m/index.js": "x",
     ".git/config": "", ".git/hooks/x": "", "~/x": "x",
-}  # fmt: skip
+})  # fmt: skip
 
 
 @contextmanager

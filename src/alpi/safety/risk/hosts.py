@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 
 from .bench import Bench
 from .expand import Field
 from .ruling import Ruling
 
 _URL = re.compile(r"(?:(?P<scheme>[A-Za-z][\w+.-]*)://)?(?:[^@/?#]*@)?(?P<host>\[[^\]]*\]|[^:/?#]*)(?::(?P<port>\d+))?")
-_PORTS = {"http": "80", "https": "443", "ftp": "21", "ssh": "22", "git": "9418"}
+_PORTS = MappingProxyType({"http": "80", "https": "443", "ftp": "21", "ssh": "22", "git": "9418"})
 
 
 def note_host(judge: Bench, item: Field, ruling: Ruling) -> None:

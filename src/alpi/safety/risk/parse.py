@@ -28,12 +28,14 @@ MAX_PIPES = 150
 MAX_HERE = 40
 """The same for here-documents."""
 
-_WORDS_OF_TEST = {"test_command", "arithmetic_expansion", "c_style_for_statement"}
-_SUBSTITUTIONS = {"command_substitution", "process_substitution"}
-_TAILS = {"pipeline", "list", "command", "redirected_statement", "subshell", "compound_statement", "negated_command"}
-_CASE_ENDS = {";;", ";&", ";;&"}
-_CHAINS = {"list", "pipeline", "negated_command"}
-_REDIRECTS = {"file_redirect", "heredoc_redirect", "herestring_redirect"}
+_WORDS_OF_TEST = frozenset({"test_command", "arithmetic_expansion", "c_style_for_statement"})
+_SUBSTITUTIONS = frozenset({"command_substitution", "process_substitution"})
+_TAILS = frozenset(
+    {"pipeline", "list", "command", "redirected_statement", "subshell", "compound_statement", "negated_command"}
+)
+_CASE_ENDS = frozenset({";;", ";&", ";;&"})
+_CHAINS = frozenset({"list", "pipeline", "negated_command"})
+_REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
 
 
 @dataclass(frozen=True, slots=True)

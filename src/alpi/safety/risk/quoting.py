@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
 
 from .steps import TooComplex
 
 MAX_NESTING = 40
-_SIMPLE_ESCAPES = {
-    "n": "\n",
-    "t": "\t",
-    "r": "\r",
-    "a": "\a",
-    "b": "\b",
-    "f": "\f",
-    "v": "\v",
-    "e": "\x1b",
-    "E": "\x1b",
-}
+_SIMPLE_ESCAPES = MappingProxyType(
+    {
+        "n": "\n",
+        "t": "\t",
+        "r": "\r",
+        "a": "\a",
+        "b": "\b",
+        "f": "\f",
+        "v": "\v",
+        "e": "\x1b",
+        "E": "\x1b",
+    }
+)
 
 
 def skip(raw: str, at: int, depth: int = 0) -> int:

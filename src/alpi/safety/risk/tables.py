@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 from alpi.safety.tiers import Tier
 
-_TIERS = {tier.label: tier for tier in Tier}
+_TIERS = MappingProxyType({tier.label: tier for tier in Tier})
 KINDS = frozenset(
     {
         "text", "read", "list", "deep", "write", "append", "make", "touch", "delete", "change",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from .layout import Access, Layout, Place, below
 from .policy import Mode
@@ -55,9 +56,17 @@ def expected_mounts(layout: Layout) -> tuple[list[tuple[bytes, bytes]], list[byt
             continue
         if place.access is Access.HIDE or not place.exists:
             covered.append(os.fsencode(place.path))
-        elif place.access in (Access.WRITE, Access.PROTECT) and place.path not in (layout.workspace, layout.scratch):
+        elif place.access in (Access.WRITE, Access.PROTECT) and _same_device(place.path, above[-1]):
             same.append((os.fsencode(place.path), os.fsencode(above[-1])))
     return same, covered
+
+
+def _same_device(path: Path, above: Path) -> bool:
+    """Whether a folder is part of the one above it, and not a file system of its own that was mounted there before."""
+    try:
+        return path.lstat().st_dev == above.lstat().st_dev
+    except OSError:
+        return True
 
 
 def _mount(place: Place, scratch: str) -> list[str]:

@@ -24,6 +24,10 @@ BOTH = (
     Limit("kernel", "a hole in the kernel is a hole in the sandbox"),
     Limit("resources", "memory, processes and disk space are not limited"),
     Limit(
+        "no-privileges",
+        "root has no privileges inside: other users' files in the workspace cannot be written, nothing installed",
+    ),
+    Limit(
         "no-debuggers",
         "gdb, strace and other tracers do not work inside, nor do nested namespaces (containers, other sandboxes)",
     ),

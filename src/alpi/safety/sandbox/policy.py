@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import IO, Self
 
 from alpi.base.errors import AlpiError
 
@@ -137,13 +136,13 @@ class Launch:
     seal: Seal = field(default_factory=Seal)
     """What the backend could not mount read-only; ``seal.broken()`` after the command tells what was touched."""
 
+    held: IO[bytes] | None = None
+    """Owns the descriptor in ``pass_fds``."""
+
     def close(self) -> None:
-        """Give back the descriptors. Does nothing the second time."""
-        for fd in self.pass_fds:
-            try:
-                os.close(fd)
-            except OSError:  # closed before
-                pass
+        """Give back the descriptor. Does nothing the second time."""
+        if self.held is not None:
+            self.held.close()
 
     def __enter__(self) -> Self:
         return self

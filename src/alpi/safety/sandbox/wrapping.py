@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import IO
 
 from . import bubblewrap, landlock, seatbelt, seccomp
 from .layout import Access, Layout, lay_out
@@ -60,15 +61,9 @@ def wrap(argv: Sequence[str], env: Mapping[str, str], cwd: Path, policy: Policy,
     else:
         order = _landlock_order(argv, inner, layout, policy.mode, backend)
         guarded = (*layout.unguarded, *(place.path for place in layout.places if place.access is Access.PROTECT))
-    fd = _in_memory(marshal.dumps(order))
-    return Launch(
-        [backend.python, "-I", "-S", str(HELPER), str(fd)],
-        dict(_HELPER_ENV),
-        str(layout.cwd),
-        (fd,),
-        inner,
-        seal(guarded),
-    )
+    memory = _in_memory(marshal.dumps(order))
+    words = [backend.python, "-I", "-S", str(HELPER), str(memory.fileno())]
+    return Launch(words, dict(_HELPER_ENV), str(layout.cwd), (memory.fileno(),), inner, seal(guarded), memory)
 
 
 def _bubblewrap_order(
@@ -135,8 +130,7 @@ def _filter(backend: Backend, families: Sequence[int], datagram_pairs: bool) -> 
     return seccomp.program(cpu, families, datagram_pairs)
 
 
-def _in_memory(data: bytes) -> int:
-    fd = os.memfd_create("sandbox", os.MFD_CLOEXEC)
-    with open(os.dup(fd), "wb") as file:
-        file.write(data)
-    return fd
+def _in_memory(data: bytes) -> IO[bytes]:
+    file = open(os.memfd_create("sandbox", os.MFD_CLOEXEC), "w+b", buffering=0)  # noqa: SIM115 - the launch closes it
+    file.write(data)
+    return file

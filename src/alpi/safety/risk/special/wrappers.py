@@ -12,7 +12,7 @@ from ..ruling import Call, Ruling
 from ..steps import Step
 from ..tables import Entry
 
-_LISTERS = {"find", "fd", "fdfind", "ls", "rg", "grep", "git"}
+_LISTERS = frozenset({"find", "fd", "fdfind", "ls", "rg", "grep", "git"})
 FOUND = "/(what is found)"
 """Stands for a name which a lister will print: unknown, but below the folder that was listed."""
 _FILTERS = frozenset({"sort", "uniq", "head", "tail", "grep", "egrep", "fgrep", "tr", "cut", "rev", "tac", "shuf"})
