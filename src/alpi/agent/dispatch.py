@@ -13,6 +13,7 @@ import msgspec
 from ..base.clock import Clock
 from ..base.errors import AlpiError, Refused
 from ..base.message import Image, ToolCall
+from ..base.text import one_line
 from ..safety.actions import Asker, Decision
 from ..safety.gate import Gate
 from ..safety.guarded import GuardedFiles
@@ -115,7 +116,7 @@ async def run_tool(tool: Tool[Any], args: Any, context: ToolContext) -> Outcome:
     except AlpiError as error:
         return Outcome(False, f"Error: {error}", error.message)
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
+        where = f" {one_line(str(error.filename))}" if error.filename else ""
         return Outcome(False, f"Error: {error.strerror or error}{where}", f"{error.strerror or error}{where}")
     except Exception as error:  # noqa: BLE001 - a bug in one tool must not take the conversation with it
         return Outcome(

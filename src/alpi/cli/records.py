@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..base.errors import StorageError
 from ..safety.gate import Ruling
 from ..state.approvals import ApprovalStore
 from ..state.audit import AuditEntry, AuditLog
@@ -63,4 +64,8 @@ class SessionUndo:
         """See ``Undo``. A file that is too large was asked about beforehand, so it is changed without being kept."""
         digest = content_hash(after)
         kept = self.store.keep(turn, self.session, path, before, mode, tool, digest)
-        return (lambda: None) if isinstance(kept, str) else (lambda: self.store.done(kept, digest))
+        if not isinstance(kept, str):
+            return lambda: self.store.done(kept, digest)
+        if self.too_large(len(before or b"")):
+            return lambda: None
+        raise StorageError(f"{path} is not changed, because it could not be taken back: {kept}", "Go on in another turn")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..base.clock import SystemClock
 from ..base.config import load_config
 from ..base.dotenv import Secrets, lax_permissions
-from ..base.errors import ConfigError, NotConfigured
+from ..base.errors import ConfigError, NotConfigured, Refused
 from ..base.message import Message
 from ..base.paths import profile_paths
 from ..base.redact import Redactor
@@ -127,6 +127,9 @@ class Runtime:
         opened: dict[str, Provider] = {}
         for full in self.model_names(override):
             provider, model = split(full)
+            forbidden = self.policy.model_refused(full)
+            if forbidden:
+                raise Refused(forbidden, "Ask whoever looks after this machine, or choose another model")
             if provider not in opened:
                 opened[provider] = connections.connect(provider)
             entries.append(ChainEntry(opened[provider], model, connections.settings(full)))

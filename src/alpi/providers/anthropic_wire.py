@@ -60,10 +60,14 @@ def encode(request: Request) -> dict[str, Any]:
         if not request.prefix:
             tools[-1]["cache_control"] = _ephemeral()
         body["tools"] = tools
+        if not request.calls_allowed:
+            body["tool_choice"] = {"type": "none"}
     if request.system.strip():
         body["system"] = [{"type": "text", "text": request.system, "cache_control": _ephemeral()}]
     messages, fixed = _messages(request)
     _mark(messages, fixed)
+    if request.closing and messages and messages[-1]["role"] == "user":
+        messages[-1]["content"].append(_text(request.closing))  # behind the breakpoint: no later request has it
     body["messages"] = messages
     return body
 

@@ -65,6 +65,8 @@ def encode(request: Request, quirks: Quirks) -> dict[str, Any]:
             }
             for tool in request.tools
         ]
+        if not request.calls_allowed:
+            body["tool_choice"] = "none"
     messages: list[dict[str, Any]] = []
     if request.system:
         messages.append({"role": "system", "content": request.system})
@@ -78,8 +80,19 @@ def encode(request: Request, quirks: Quirks) -> dict[str, Any]:
             waiting.extend(message.images)
     if waiting:
         messages.append(_pictures(waiting, request.settings.vision))
+    if request.closing and messages:
+        _close(messages[-1], request.closing)
     body["messages"] = messages
     return body
+
+
+def _close(message: dict[str, Any], closing: str) -> None:
+    """Add the last instruction to the newest message: as one of its own some servers refuse it behind a tool's result."""
+    content = message["content"]
+    if isinstance(content, list):
+        content.append({"type": "text", "text": closing})
+    else:
+        message["content"] = f"{content}\n\n{closing}"
 
 
 def _parameters(settings: ModelSettings, quirks: Quirks) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..base.errors import Refused, StorageError
+from ..base.errors import AlpiError, Refused, StorageError
 from ..base.files import storage_errors
 from .paths import Access, PathGuard
 from .tiers import Tier
@@ -115,7 +115,8 @@ class GuardedFiles:
             with contextlib.suppress(OSError):
                 os.fsync(folder)
             if done is not None:
-                done()
+                with contextlib.suppress(AlpiError):  # the change is made; its undo finds it by its content as well
+                    done()
         return real
 
     def _check(self, real: Path, access: Access) -> None:

@@ -19,6 +19,8 @@ def judge_assigns(judge: Bench, step: Step, shell: Shell, ruling: Ruling) -> Non
     visible = step.kind == "command" and bool(step.words)
     for item in step.assigns:
         texts = [text for word in item.values for text in value_of(word, shell.variables)]
+        if item.name == "IFS" and visible and step.words[0].text == "read":
+            continue  # the usual way to read a line as it is; it ends with the command
         judge_name(judge, item.name, texts, shell, ruling, visible=visible)
         if any(has_code(text) for text in texts):
             ruling.unfixed(f"{item.name} is given text that the shell could run later")

@@ -19,17 +19,18 @@ def note_scope(entry: Entry, options: Options, ruling: Ruling) -> None:
     scope = ruling.scope
     scope.mode = entry.scope
     for flag in options.flags:
-        if flag.value is None or flag.name in entry.free:
+        if flag.value is None:
             scope.flags.append(flag.name)
+        elif flag.name in entry.free:
+            scope.flags.append(flag.name)
+            scope.free.add(flag.value.text)
         else:
             scope.flags.append(f"{flag.name} {flag.value.text}")
             scope.possible = scope.possible and flag.value.known
     if entry.scope == "never":
         scope.possible = False
-    if not entry.subs:
-        scope.words += [item.text for item in options.operands]
-        if any(not item.known for item in options.operands) or any(item.pattern for item in options.operands):
-            scope.possible = scope.possible and entry.scope == "folder" and all(item.known for item in options.operands)
+    if not entry.subs and any(item.pattern for item in options.operands):
+        scope.possible = scope.possible and entry.scope == "folder"
 
 
 def judge_operands(judge: Bench, call: Call, entry: Entry, options: Options, ruling: Ruling) -> None:

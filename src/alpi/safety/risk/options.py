@@ -89,7 +89,8 @@ def _long(entry: Entry, item: Field, waiting: list[Field], options: Options) -> 
 
 def _cluster(entry: Entry, item: Field, waiting: list[Field], options: Options) -> None:
     text = item.text
-    if _NUMERIC.match(text):
+    listed = text in entry.values or (entry.allow is not None and text in entry.allow)
+    if _NUMERIC.match(text) and not listed:
         options.flags.append(Flag("-#", Field(text)))
         return
     for index in range(1, len(text)):

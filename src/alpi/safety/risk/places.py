@@ -23,6 +23,8 @@ SEARCH_WORK = 15
 MAX_FOLDERS = 6
 """How many working folders are kept apart; beyond that a relative path is unknown."""
 
+FOUND = "(what is found)"
+"""Stands for a name which a lister will print: unknown, but below the folder that was listed."""
 SAFE: Finding = (Tier.SAFE, "")
 
 
@@ -141,6 +143,8 @@ class Places:
             found = self.environ(target.written)
             if found is not None:
                 return found
+        if path.name == FOUND:
+            return self._below(path.parent)
         if deep or target.cut:
             return self._below(path)
         return SAFE
@@ -248,8 +252,8 @@ class Places:
         below = " with everything below" if recursive else ""
         return Tier.CAUTION, f"deletes {self.shown(path)}{below}{where}; the terminal cannot take that back"
 
-    def change(self, target: Target, *, recursive: bool) -> Finding:
-        """Changing modes or owners, or moving something away."""
+    def change(self, target: Target, *, recursive: bool, moves: bool = False) -> Finding:
+        """Changing modes or owners, or (``moves``) taking something away from its place."""
         path = target.path
         if path is None:
             return Tier.CAUTION, "what it changes is only known when it runs"
@@ -257,7 +261,7 @@ class Places:
         if forbidden is not None:
             return forbidden
         ground = self.holds_ground(path)
-        if ground and not (path == self.workspace and not target.everything and not recursive):
+        if ground and not (path == self.workspace and not moves):
             if recursive or path != self.home:
                 return Tier.DANGEROUS, f"changes {self.shown(path)}, and with it {ground}"
             return Tier.CAUTION, f"changes {self.shown(path)}"

@@ -20,12 +20,17 @@ from .tables import Entry, Tables
 MAX_CANDIDATES = 12
 """Programs that a wildcard as the command word is tried for; it is never safe in any case."""
 _ASKS_ONLY = frozenset({"--version", "--help", "-V", "-version"})
+MAX_LOOKED_AT = 40
+_PATH_STARTS = re.compile(r"[=@:,]")
 _VERSION_TAIL = re.compile(r"-?\d+(\.\d+)*\Z")
 
 
 def judge_program(judge: Bench, call: Call, ruling: Ruling) -> None:
     """Judge ``call`` into ``ruling``."""
     head = call.argv[0]
+    ruling.scope.argv = [item.text for item in call.arguments]
+    if any(not item.known for item in call.arguments):
+        ruling.scope.possible = False
     if not head.known:
         _unknown_word(judge, call, ruling)
         return
@@ -55,7 +60,7 @@ def judge_program(judge: Bench, call: Call, ruling: Ruling) -> None:
     if entry is None:
         _stranger(judge, call, name, ruling)
         return
-    ruling.scope.program = ruling.scope.program or entry.name
+    ruling.scope.program = head.text
     texts = [item.text for item in call.arguments]
     if len(texts) == 1 and texts[0] in _ASKS_ONLY and ("shell" not in entry.roles or texts[0].startswith("--")):
         return
@@ -73,18 +78,25 @@ def lookup(name: str, tables: Tables) -> Entry | None:
 def _stranger(judge: Bench, call: Call, name: str, ruling: Ruling) -> None:
     ruling.scope.program = name
     ruling.caution(f"{name} is not a program that is known here")
-    ruling.scope.words = [item.text for item in call.arguments]
-    if any(not item.known for item in call.arguments):
-        ruling.scope.possible = False
     lower = lookup(name.lower(), judge.tables)
     if lower is not None and name.lower() != name:
         judge_entry(judge, call, lower, call.arguments, ruling)
-    for item in call.arguments:  # whatever it is, secrets are not its business
-        if item.known and ("/" in item.text or item.text.startswith((".", "~"))):
-            for target in judge.places.targets(item, call.shell.folders):
-                tier, reason = judge.places.read(target)
-                if tier is Tier.DANGEROUS:
-                    ruling.add(tier, reason)
+    keep_secrets(judge, call, ruling)
+
+
+def keep_secrets(judge: Bench, call: Call, ruling: Ruling) -> None:
+    """Whatever a program does with its arguments: if one names a place that is never read, it is refused."""
+    for item in call.arguments[:MAX_LOOKED_AT]:
+        for text in {item.text, *_PATH_STARTS.split(item.text)[1:]}:
+            if UNKNOWN not in text and text and not text.startswith(("-", "/dev/")) and "://" not in text:
+                for target in judge.places.targets(Field(_home(judge, text)), call.shell.folders):
+                    tier, reason = judge.places.read(target)
+                    if tier is Tier.DANGEROUS:
+                        ruling.add(tier, reason)
+
+
+def _home(judge: Bench, text: str) -> str:
+    return str(judge.scene.home) + text[1:] if text == "~" or text.startswith("~/") else text
 
 
 def _unknown_word(judge: Bench, call: Call, ruling: Ruling) -> None:
@@ -134,9 +146,6 @@ def find_name(judge: Bench, call: Call, text: str, ruling: Ruling) -> str | None
     ruling.scope.program = text
     ruling.caution(f"{text} is a program file which the gate cannot look into")
     script_file(judge, call, Field(text), ruling)
-    ruling.scope.words = [item.text for item in call.arguments]
-    if any(not item.known for item in call.arguments):
-        ruling.scope.possible = False
     return None
 
 
@@ -162,10 +171,12 @@ def judge_entry(judge: Bench, call: Call, entry: Entry, arguments: list[Field], 
     if entry.subs:
         _subcommand(judge, call, entry, options, ruling)
     else:
-        if entry.tier > Tier.SAFE:
+        if entry.tier > Tier.SAFE and not (entry.reading and options.has_exactly(*entry.reading)):
             ruling.add(entry.tier, entry.why)
         judge_operands(judge, call, entry, options, ruling)
     note_scope(entry, options, ruling)
+    if ruling.tier is Tier.CAUTION and set(entry.operands) <= {"text"}:
+        keep_secrets(judge, call, ruling)
     if entry.special in SPECIALS:
         SPECIALS[entry.special].judge(judge, call, entry, options, ruling)
 
@@ -180,7 +191,6 @@ def _subcommand(judge: Bench, call: Call, entry: Entry, options: Options, ruling
         return
     word = options.operands[0]
     sub = entry.subs.get(word.text) if word.known else None
-    ruling.scope.words.append(word.text)
     if sub is None:
         tier = max(entry.tier, Tier.CAUTION)
         ruling.add(
@@ -189,7 +199,6 @@ def _subcommand(judge: Bench, call: Call, entry: Entry, options: Options, ruling
             if entry.tier > Tier.SAFE
             else f"{entry.name} {word.text.replace(UNKNOWN, '…')} is not known here",
         )
-        ruling.scope.words += [item.text for item in options.operands[1:]]
         if any(not item.known for item in options.operands):
             ruling.scope.possible = False
     else:

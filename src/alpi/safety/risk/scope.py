@@ -2,11 +2,12 @@
 
 A key is computed from the one part of a command that needs the yes, and from nothing else:
 
-- the program, by name, or by resolved path where it is a file of a project,
-- the subcommand and every flag, sorted, each with its value (the values of flags listed as ``free`` in the tables, such
-  as a commit message, are left out),
-- for network programs the host and port; for programs that work on paths the resolved folders (for recursive deletion the
-  very path); for all others the operands as given and the working folder,
+- the program, by the name or path it was called by,
+- for network programs that only fetch: the flags with their values, sorted, and the hosts with their ports,
+- for programs that work on paths: the flags with their values, sorted, and the resolved folders (for recursive deletion the
+  very path),
+- for all others: subcommand, flags and operands word by word and in their order, and the working folder. Only the values of
+  flags that the tables call ``free``, such as a commit message, are left out,
 - for a script file the SHA-256 of its content,
 - assignments before the command and the files it redirects to.
 
@@ -19,6 +20,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+
+ANYTHING = "…"
+"""Stands in a key for the value of a flag that does not matter."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class ScopeParts:
 
     program: str = ""
     flags: list[str] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
+    argv: list[str] = field(default_factory=list)
+    free: set[str] = field(default_factory=set)
     hosts: set[str] = field(default_factory=set)
     folders: set[str] = field(default_factory=set)
     scripts: dict[str, str] = field(default_factory=dict)
@@ -43,22 +48,30 @@ class ScopeParts:
     mode: str = "words"
     possible: bool = True
 
+    def _masked(self, text: str) -> str:
+        for value in self.free:
+            if value and text.endswith(value):
+                return text[: -len(value)] + ANYTHING
+        return text
+
     def build(self, folder: str) -> Scope | None:
         """The scope of this part, run in ``folder``; ``None`` if it cannot be fixed."""
         if not self.possible or not self.program:
             return None
-        raw: dict[str, object] = {"program": self.program, "flags": sorted(set(self.flags))}
-        told = " ".join([self.program, *sorted(set(self.flags))])
+        raw: dict[str, object] = {"program": self.program}
+        if self.mode == "words":
+            words = [self._masked(text) for text in self.argv]
+            raw["words"], raw["in"] = words, folder
+            told = " ".join([self.program, *words]) + f" in {folder}"
+        else:
+            raw["flags"] = sorted(self.flags)
+            told = " ".join([self.program, *sorted(self.flags)])
         if self.mode == "host":
             if not self.hosts:
                 return None
             raw["hosts"] = sorted(self.hosts)
             told += " to " + ", ".join(sorted(self.hosts))
-        elif self.mode != "folder":
-            raw["words"] = self.words
-            raw["in"] = folder
-            told = " ".join([told, *self.words]) + f" in {folder}"
-        elif not self.folders:
+        elif self.mode == "folder" and not self.folders:
             return None
         if self.folders:
             raw["folders"] = sorted(self.folders)

@@ -44,6 +44,8 @@ class Entry:
     """Flags which take over the first operand's role (``grep -e PATTERN``): the first kind is then left out."""
     deep: frozenset[str]
     """Flags that make ``read`` operands be read with everything below them."""
+    reading: frozenset[str]
+    """Flags with which the program only reads, whatever its tier is otherwise (``gunzip -c``)."""
     free: frozenset[str]
     """Flags whose value does not matter for the scope of an approval (a commit message)."""
     scope: str
@@ -125,7 +127,7 @@ def load_tables() -> Tables:
 
 _KNOWN = frozenset(
     {
-        "tier", "why", "allow", "values", "caution", "dangerous", "operands", "unless", "deep", "free", "scope",
+        "tier", "why", "allow", "values", "caution", "dangerous", "operands", "unless", "deep", "free", "reading", "scope",
         "special", "roles", "single", "first", "here", "sub", "aliases", "like",
     }
 )  # fmt: skip
@@ -160,6 +162,7 @@ def _entry(name: str, raw: Mapping[str, Any], groups: Mapping[str, list[str]], w
         operands=operands,
         unless=frozenset(raw.get("unless", ())),
         deep=frozenset(raw.get("deep", ())),
+        reading=frozenset(raw.get("reading", ())),
         free=frozenset(raw.get("free", ())),
         scope=raw.get("scope", "words"),
         special=raw.get("special", ""),

@@ -71,3 +71,12 @@ def judge_unzip(judge: Bench, call: Call, entry: Entry, options: Options, ruling
     if not options.has("-l", "-v", "-t", "-Z", "-z", "-p"):
         ruling.caution("unpacks an archive, which decides what is written and overwritten")
         ruling.writes = True
+
+
+def judge_gzip(judge: Bench, call: Call, entry: Entry, options: Options, ruling: Ruling) -> None:
+    """``gzip`` and its like put another file in the place of each operand, unless they only print."""
+    reading = options.has_exactly(*entry.reading)
+    for item in options.operands:
+        kinds.judge_kind(judge, call, "read", item, ruling)
+        if not reading:
+            kinds.judge_kind(judge, call, "change", item, ruling)

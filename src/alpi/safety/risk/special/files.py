@@ -41,7 +41,7 @@ def judge_copy(judge: Bench, call: Call, entry: Entry, options: Options, ruling:
         for target in judge.places.targets(item, call.shell.folders):
             ruling.add(*judge.places.read(target, deep=deep or entry.name == "mv"))
             if entry.name == "mv":
-                ruling.add(*judge.places.change(target, recursive=True))
+                ruling.add(*judge.places.change(target, recursive=True, moves=True))
     for target in judge.places.targets(last, call.shell.folders):
         for place in _landing(judge, target, sources):
             append = options.has_exactly("-n", "--no-clobber")
@@ -91,7 +91,7 @@ def _leads(judge: Bench, call: Call, item: Field, place: Target, ruling: Ruling,
             continue
         ruling.add(*judge.places.read(source, deep=False))
         forbidden = judge.places.forbidden(source.path)
-        if forbidden is not None:
+        if forbidden is not None and not symbolic:
             ruling.danger(f"makes a link to {judge.places.shown(source.path)}: {forbidden[1]}")
         if not judge.places.inside(source.path):
             ruling.caution(f"makes a link that leads out of the workspace, to {judge.places.shown(source.path)}")

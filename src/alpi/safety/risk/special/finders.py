@@ -6,10 +6,9 @@ from .. import operands
 from ..bench import Bench
 from ..expand import Field
 from ..options import Options
-from ..places import Target
+from ..places import FOUND, Target
 from ..ruling import Call, Ruling
 from ..tables import Entry
-from .wrappers import FOUND
 
 _RUNS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
 _WRITES = frozenset({"-fprint", "-fprint0", "-fprintf", "-fls"})
@@ -64,7 +63,6 @@ def judge_find(judge: Bench, call: Call, entry: Entry, options: Options, ruling:
             ruling.add(*judge.places.look(target))
             if target.path is None:
                 ruling.scope.possible = False
-    ruling.scope.words += [item.text for item in words]
     narrow = any(item.text in _NARROWING for item in words)
     while index < len(words):
         index = _term(judge, call, words, index, roots, ruling, narrow=narrow)
@@ -122,7 +120,7 @@ def _exec(
     for item in words[at + 1 : end]:
         if "{}" in item.text:
             argv += [
-                Field(item.text.replace("{}", (root.text.rstrip("/") or "/") + FOUND), literal=False) for root in roots
+                Field(item.text.replace("{}", f"{root.text.rstrip('/')}/{FOUND}"), literal=False) for root in roots
             ]
         else:
             argv.append(item)
@@ -150,4 +148,4 @@ def judge_fd(judge: Bench, call: Call, entry: Entry, options: Options, ruling: R
             rest = [item for item in call.arguments[texts.index(mark) + 1 :] if item.text != ";"]
             if rest:
                 ruling.caution("runs a command on what it finds")
-                judge.nested(call, [*rest, Field("." + FOUND, literal=False)])
+                judge.nested(call, [*rest, Field(f"./{FOUND}", literal=False)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from alpi.safety.tiers import Tier
 
 from .. import operands as kinds
@@ -54,20 +56,24 @@ def judge_git(judge: Bench, call: Call, entry: Entry, options: Options, ruling: 
             _global(judge, call, name, field, ruling)
         elif item.text not in _PLAIN and item.text not in _ASKING:
             ruling.caution(f"git {name}: it may start the configured pager or another program")
-        ruling.scope.flags.append(item.text)
+    for folder in call.shell.folders:
+        _stranger(judge, folder if folder is None else judge.places.resolve(folder), ruling)
     if not words:
         return
     sub = entry.subs.get(words[0].text)
     if words[0].text == "help":
         ruling.caution("opens a viewer")
         return
-    ruling.scope.words.append(words[0].text)
     if sub is None:
         ruling.caution(f"git {words[0].text} is not known here; it may be an alias for anything")
-        ruling.scope.words += [item.text for item in words[1:]]
         ruling.scope.possible = ruling.scope.possible and all(item.known for item in words)
         return
     _subcommand(judge, call, sub, words[1:], ruling)
+
+
+def _stranger(judge: Bench, folder: Path | None, ruling: Ruling) -> None:
+    if folder is None or not judge.places.inside(folder):
+        ruling.caution("works in a folder outside the workspace, whose settings can name programs that git starts")
 
 
 def _subcommand(judge: Bench, call: Call, entry: Entry, arguments: list[Field], ruling: Ruling) -> None:
@@ -99,9 +105,7 @@ def _second(judge: Bench, call: Call, entry: Entry, options: Options, ruling: Ru
     if second is None:
         ruling.add(max(entry.tier, Tier.CAUTION), entry.why)
         note_scope(entry, options, ruling)
-        ruling.scope.words += [item.text for item in options.operands]
         return
-    ruling.scope.words.append(word)
     _subcommand(judge, call, second, options.operands[1:], ruling)
 
 
@@ -113,7 +117,8 @@ def _global(judge: Bench, call: Call, name: str, value: Field, ruling: Ruling) -
             ruling.unfixed("a setting of git is only known when it runs")
     elif name == "-C":
         kinds.judge_kind(judge, call, "list", value, ruling)
-        ruling.scope.flags.append(f"-C {value.text}")
+        for target in judge.places.targets(value, call.shell.folders):
+            _stranger(judge, target.path, ruling)
     else:
         ruling.caution(f"git {name} takes settings or programs from another place")
 
@@ -186,4 +191,4 @@ def judge_files(judge: Bench, call: Call, entry: Entry, options: Options, ruling
     """``git diff --no-index`` reads any file; other operands only look like paths."""
     for item in options.operands:
         if options.has("--no-index") or item.text.startswith(("/", "~", "..")):
-            kinds.judge_kind(judge, call, "read", item, ruling)
+            kinds.judge_kind(judge, call, "deep", item, ruling)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 
 from ..bench import Bench
 from ..expand import Field
@@ -63,7 +64,8 @@ def _matches_own(item: Field, *, full: bool) -> bool:
     if _OWN_NAME.search(text):
         return True
     try:
-        pattern = re.compile(text, re.IGNORECASE)
+        with warnings.catch_warnings(action="ignore"):
+            pattern = re.compile(text, re.IGNORECASE)
     except re.error:
         return True
     if len(text) > 60 or re.search(r"[*+{].*[*+{]", text):
@@ -134,3 +136,9 @@ def judge_container(judge: Bench, call: Call, entry: Entry, options: Options, ru
                     ruling.add(*judge.places.read(target, deep=True))
         if text == "--privileged":
             ruling.caution("a privileged container can do whatever root can")
+
+
+def judge_sets(judge: Bench, call: Call, entry: Entry, options: Options, ruling: Ruling) -> None:
+    """``date`` and ``hostname`` show, unless a plain word tells them what to set."""
+    if any(not item.text.startswith("+") for item in options.operands):
+        ruling.caution(f"{entry.name} sets what it otherwise shows")

@@ -14,6 +14,9 @@ from ..tables import Entry
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.){0,300}"')
 MAX_PROGRAM = 1500
+_AWK_WORDS = frozenset(
+    {"print", "printf", "return", "else", "do", "in", "case", "exit", "delete", "if", "while", "BEGIN", "END"}
+)
 _ADDRESS = re.compile(r"\s*(?:\d+(?:~\d+)?|\$|[+~]\d+)")
 
 
@@ -152,12 +155,15 @@ def judge_awk(judge: Bench, call: Call, entry: Entry, options: Options, ruling: 
     if len(text) > MAX_PROGRAM:
         ruling.unfixed("its program is too long to be read")
         text = text[:MAX_PROGRAM]
-    bare = _STRING.sub('""', re.sub(r"/(?:[^/\\\n]|\\.){1,300}/", "//", text))
+    bare = awk_code(text)
     for match in list(_STRING.finditer(text))[:8]:
         inner = match[0][1:-1].replace('\\"', '"')
-        if "system" in bare or "|" in bare:
+        if "system" in text or "|" in text:
             judge.probe(inner, call.shell, ruling, "its program runs a command")
-    if re.search(r"\bsystem\b|\bgetline\b|@|(?<!\|)\|(?!\|)|\|&", text if "|" in _STRING.sub('""', text) else bare):
+    if bare is None:
+        ruling.unfixed("its program cannot be read with certainty")
+        bare = text
+    if re.search(r"\bsystem\b|\bgetline\b|@|(?<!\|)\|(?!\|)|\|&", bare):
         ruling.unfixed("its program may run a command or read another file")
     if re.search(r"\bprintf?\b[^;}\n]*>", bare):
         ruling.unfixed("its program may write a file")
@@ -168,7 +174,41 @@ def judge_awk(judge: Bench, call: Call, entry: Entry, options: Options, ruling: 
             operands.judge_kind(judge, call, "read", item, ruling)
 
 
+def awk_code(text: str) -> str | None:
+    """An awk program without its strings, patterns and comments; ``None`` where a slash could be either a pattern or a division."""
+    out: list[str] = []
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if char == '"':
+            at = _delimited(text, at + 1, '"')
+            out.append('""')
+        elif char == "#":
+            at = _line_end(text, at)
+        elif char == "/":
+            before = "".join(out).rstrip(" \t")
+            word = re.search(r"[\w.]+$", before)
+            if before.endswith(("++", "--")):
+                return None
+            if before[-1:] in (")", "]", "$", '"') or (word and word[0] not in _AWK_WORDS):
+                out.append("/")
+                at += 1
+            else:
+                at = _delimited(text, at + 1, "/")
+                out.append("//")
+        else:
+            out.append(char)
+            at += 1
+    return "".join(out) if at == len(text) else None
+
+
 def judge_jq(judge: Bench, call: Call, entry: Entry, options: Options, ruling: Ruling) -> None:
-    """``jq`` only prints, but ``env`` and ``$ENV`` hand it the environment."""
+    """``jq`` and ``yq`` only print, but their filters can ask for the environment, and that of ``yq`` for other files."""
+    if options.has("-f", "--from-file") or not all(item.known for item in options.operands[:1]):
+        ruling.caution("its filter is not looked into")
+    if entry.name == "yq" and any(
+        re.search(r"\b(?:load|env|strenv|envsubst|eval)", item.text) for item in options.operands
+    ):
+        ruling.unfixed("its filter reads other files or the environment")
     if options.operands and re.search(r"(?<![.\w\"])env\b|\$ENV\b", options.operands[0].text):
         ruling.danger("its filter prints the environment, where secrets may be")

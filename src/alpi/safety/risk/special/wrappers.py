@@ -8,13 +8,12 @@ from .. import environment, sources
 from ..bench import Bench
 from ..expand import Field, value_of
 from ..options import Options
+from ..places import FOUND
 from ..ruling import Call, Ruling
 from ..steps import Step
 from ..tables import Entry
 
 _LISTERS = frozenset({"find", "fd", "fdfind", "ls", "rg", "grep", "git"})
-FOUND = "/(what is found)"
-"""Stands for a name which a lister will print: unknown, but below the folder that was listed."""
 _FILTERS = frozenset({"sort", "uniq", "head", "tail", "grep", "egrep", "fgrep", "tr", "cut", "rev", "tac", "shuf"})
 _FEEDS_NAMES = frozenset({"ls-files", "diff", "grep", "ls-tree", "status"})
 
@@ -99,14 +98,14 @@ def _fed_by(judge: Bench, call: Call, upstream: tuple[Step, ...]) -> list[str]:
             if word.startswith(("-", "(", "!")):
                 break
             roots.append(word)
-        return [root.rstrip("/") + FOUND for root in roots or ["."]]
+        return [f"{root.rstrip('/')}/{FOUND}" for root in roots or ["."]]
     if words[0] == "ls":
         roots = [word for word in words[1:] if not word.startswith("-")]
-        return ["." + FOUND] if not roots else []
+        return [f"./{FOUND}"] if not roots else []
     if words[0] in {"rg", "grep"} and not any(word.startswith("-") and "l" in word for word in words[1:]):
         return []
     roots = [word for word in words[1:] if word.startswith(("/", "~", ".."))]
-    return [] if roots else ["." + FOUND]
+    return [] if roots else [f"./{FOUND}"]
 
 
 def judge_command(judge: Bench, call: Call, entry: Entry, options: Options, ruling: Ruling) -> None:
