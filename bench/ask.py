@@ -11,5 +11,5 @@ AIM = 2.0
 def run() -> list[Row]:
     """Without a tool call."""
     with pair() as both:
-        runs = interleaved({"floor": both.floor, "alpi": both.alpi}, 20)
+        runs = interleaved({"floor": both.floor, "alpi": both.alpi}, 30)
     return [ratio_row("alpi ask ping to a bare script", runs["alpi"], runs["floor"], AIM)]

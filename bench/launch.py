@@ -27,7 +27,7 @@ def launch(argv: list[str], environ: dict[str, str], cwd: str) -> dict[str, obje
         errors.seek(0)
         text = errors.read().decode(errors="replace")[-2000:]
     peak = usage.ru_maxrss // (1024 if sys.platform == "darwin" else 1)
-    return {"seconds": seconds, "peak": peak, "status": status, "stderr": text}
+    return {"seconds": seconds, "work": usage.ru_utime + usage.ru_stime, "peak": peak, "status": status, "stderr": text}
 
 
 if __name__ == "__main__":

@@ -53,9 +53,10 @@ def table(rows: Sequence[Row]) -> str:
 
 @dataclass
 class Runs:
-    """What several runs of one command took."""
+    """What several runs of one command took: seconds that went by, seconds of work (all cores), peak memory in kB."""
 
     seconds: list[float] = field(default_factory=list)
+    work: list[float] = field(default_factory=list)
     peaks: list[int] = field(default_factory=list)
 
     @property
@@ -93,8 +94,8 @@ class Launcher:
         command = [PYTHON, "-I", "-S", str(ROOT / "bench" / "launch.py")]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def run(self, argv: Sequence[str], environ: Mapping[str, str], cwd: Path) -> tuple[float, int]:
-        """Run a command to its end; gives seconds, and its peak of resident memory in kB.
+    def run(self, argv: Sequence[str], environ: Mapping[str, str], cwd: Path) -> tuple[float, float, int]:
+        """Run a command to its end; gives seconds, seconds of work, and its peak of resident memory in kB.
 
         Raises:
             RuntimeError: it failed.
@@ -107,7 +108,7 @@ class Launcher:
         said: dict[str, Any] = json.loads(self._process.stdout.readline())
         if said["status"]:
             raise RuntimeError(f"{' '.join(argv)} ended with status {said['status']}: {said['stderr']}")
-        return float(said["seconds"]), int(said["peak"])
+        return float(said["seconds"]), float(said["work"]), int(said["peak"])
 
     def close(self) -> None:
         """End the process."""
@@ -132,9 +133,10 @@ def interleaved(commands: Mapping[str, Command], rounds: int) -> dict[str, Runs]
     try:
         for number in range(rounds + 1):
             for name, command in commands.items():
-                seconds, peak = launcher.run(command.argv, command.environ, command.cwd)
+                seconds, work, peak = launcher.run(command.argv, command.environ, command.cwd)
                 if number:
                     runs[name].seconds.append(seconds)
+                    runs[name].work.append(work)
                     runs[name].peaks.append(peak)
     finally:
         launcher.close()
@@ -148,7 +150,8 @@ def ratio(what: Runs, floor: Runs) -> float:
 
 def ratio_row(what: str, runs: Runs, floor: Runs, aim: float) -> Row:
     """The row for a comparison of two commands."""
-    note = f"best to best {runs.best / floor.best:.2f}; noise {floor.noise:.0%}, {len(runs.seconds)} runs"
+    work = statistics.median(runs.work) / statistics.median(floor.work)
+    note = f"best to best {runs.best / floor.best:.2f}, by work {work:.2f}; noise {floor.noise:.0%}, {len(runs.seconds)} runs"
     return Row(what, runs.shown(), floor.shown(), ratio(runs, floor), aim, "x", note)
 
 

@@ -41,7 +41,9 @@ def measure(name: str, commands: Iterable[str], scene: Scene, rounds: int) -> tu
     ordered = sorted(one * 1000 for one in best)
     p50, p99 = ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]
     rate = len(todo) * rounds / total
-    print(f"{name:<22}{len(todo):>7} commands {rate:>9.0f}/s   p50 {p50:7.3f} ms   p99 {p99:7.3f} ms   max {ordered[-1]:7.3f} ms")
+    print(
+        f"{name:<22}{len(todo):>7} commands {rate:>9.0f}/s   p50 {p50:7.3f} ms   p99 {p99:7.3f} ms   max {ordered[-1]:7.3f} ms"
+    )
     return p99, ordered[-1]
 
 

@@ -11,5 +11,5 @@ AIM = 2.0
 def run() -> list[Row]:
     """With one call of read_file."""
     with pair(tool_call=True) as both:
-        runs = interleaved({"floor": both.floor, "alpi": both.alpi}, 20)
+        runs = interleaved({"floor": both.floor, "alpi": both.alpi}, 30)
     return [ratio_row("the same with one tool call", runs["alpi"], runs["floor"], AIM)]

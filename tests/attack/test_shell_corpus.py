@@ -94,7 +94,12 @@ def safe_cases(tree: Tree) -> list[Case]:
 
 def execute(case: Case, tree: Tree) -> None:
     """Run a command in the scratch workspace, without input, for two seconds at most."""
-    environment = {"HOME": str(tree.home), "PATH": os.environ.get("PATH", "/usr/bin:/bin"), "GIT_PAGER": "cat", "TERM": "dumb"}
+    environment = {
+        "HOME": str(tree.home),
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "GIT_PAGER": "cat",
+        "TERM": "dumb",
+    }
     process = subprocess.Popen(
         ["bash", "--noprofile", "--norc", "-c", tree.fill(case.command)],
         cwd=tree.workspace,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.terminal import Stage, stage
 from tests.support.model_server import Reply
 

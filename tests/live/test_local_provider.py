@@ -18,8 +18,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from alpi.agent.prompt import COMPACT
 from alpi.base.message import UserMessage
-from alpi.providers.examples import examples, instructions
+from alpi.providers.examples import examples
 from alpi.providers.local import weights
 from alpi.providers.local.provider import LocalProvider
 from alpi.providers.types import (
@@ -56,7 +57,7 @@ def request(text: str, system: str = "") -> Request:
     first = examples("files")
     asked = UserMessage("u", datetime(2026, 1, 1, tzinfo=UTC), text)
     settings = ModelSettings(temperature=0.0, max_output_tokens=300)
-    return Request("local", system or instructions("compact"), (*first, asked), TOOLS, settings, len(first))
+    return Request("local", system or COMPACT, (*first, asked), TOOLS, settings, len(first))
 
 
 def small(text: str) -> Request:
@@ -142,7 +143,7 @@ def test_a_restored_prefix_is_faster_than_a_cold_one(cache: Path) -> None:
         finally:
             await provider.aclose()
 
-    system = instructions("compact") + f" Test {time.time()}."
+    system = COMPACT + f" Test {time.time()}."
     cold, cold_first, _ = asyncio.run(once(system))
     warm, warm_first, cached = asyncio.run(once(system))
     print(

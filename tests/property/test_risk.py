@@ -79,7 +79,12 @@ def test_adding_a_part_never_lowers_the_tier(first: str, second: str, joint: str
 
 
 @settings(max_examples=150, deadline=None)
-@given(commands, st.sampled_from(["( {} )", "{{ {}\n}}", "if true; then {}\nfi", "for i in 1; do {}\ndone", "! {}", "f() {{ {}\n}}; f"]))
+@given(
+    commands,
+    st.sampled_from(
+        ["( {} )", "{{ {}\n}}", "if true; then {}\nfi", "for i in 1; do {}\ndone", "! {}", "f() {{ {}\n}}; f"]
+    ),
+)
 def test_wrapping_never_lowers_the_tier(command: str, frame: str) -> None:
     assert judged(frame.format(command)).tier >= judged(command).tier
 
@@ -87,9 +92,12 @@ def test_wrapping_never_lowers_the_tier(command: str, frame: str) -> None:
 PLAIN = tuple(
     row.split()
     for row in (
-        "ls -la src", "cat a.txt", "rm -rf src", "rm -rf /", "git status", "git push --force", "curl https://example.com", "npm test",
-        "cp a.txt b.txt", "find . -delete", "sort -o x a.txt", "touch /tmp/x", "cat /home/u/.ssh/id_rsa", "tee /home/u/.bashrc", "kill 4242",
-        "env", "nice rm -rf /", "xargs rm -rf", "sed -i s/a/b/ a.txt", "git diff --output=x", "tar xf a.tar", "unknown-thing x",
+        "ls -la src", "cat a.txt", "rm -rf src", "rm -rf /", "git status", "git push --force",
+        "curl https://example.com", "npm test",
+        "cp a.txt b.txt", "find . -delete", "sort -o x a.txt", "touch /tmp/x", "cat /home/u/.ssh/id_rsa",
+        "tee /home/u/.bashrc", "kill 4242",
+        "env", "nice rm -rf /", "xargs rm -rf", "sed -i s/a/b/ a.txt", "git diff --output=x", "tar xf a.tar",
+        "unknown-thing x",
     )
 )  # fmt: skip
 
@@ -135,15 +143,22 @@ def test_no_input_breaks_it(command: str) -> None:
 def test_the_same_question_has_the_same_scope(command: str) -> None:
     first, second = judged(command), judged(command)
     assert first == second
-    assert first.scope is None or (first.tier is Tier.CAUTION and sum(part.tier > Tier.SAFE for part in first.parts) == 1)
+    assert first.scope is None or (
+        first.tier is Tier.CAUTION and sum(part.tier > Tier.SAFE for part in first.parts) == 1
+    )
 
 
 PIECES = (
-    "ls", "rm", "-rf", "~", "/", "$HOME", "$x", "x=1", "${y:-a}", "$(", ")", "`", "'", '"', "|", "||", "&&", ";", "&", "\n", ">", ">>", "<", "<<E",
-    "\nE\n", "<(", "{", "}", "(", "if", "then", "fi", "for i in", "do", "done", "while", "case x in", "esac", "[[", "]]", "((", "))", "$((", "\\", "#",
-    "git", "-c", "a=b", "curl", "http://x", "sh", "-c", "eval", "env", "sudo", "xargs", "find", ".", "-exec", "{}", "+", "sed", "s/a/b/e", "awk",
-    "{print}", "*", "?", "[a]", "{a,b}", "{1..9}", "$'\\x41'", "base64", "-d", "2>&1", "/dev/tcp/a/1", "function f", "trap", "tee", "tar", "xzf",
-    "\u200b", "é", "\\\n", "!", "time", "coproc", "echo", "cat", "a.txt", "src", "../..", "~root", "%s", "--output=x", "--", "-", "=", "+=", "a[1]=",
+    "ls", "rm", "-rf", "~", "/", "$HOME", "$x", "x=1", "${y:-a}", "$(", ")", "`", "'", '"', "|", "||", "&&", ";",
+    "&", "\n", ">", ">>", "<", "<<E",
+    "\nE\n", "<(", "{", "}", "(", "if", "then", "fi", "for i in", "do", "done", "while", "case x in", "esac", "[[",
+    "]]", "((", "))", "$((", "\\", "#",
+    "git", "-c", "a=b", "curl", "http://x", "sh", "-c", "eval", "env", "sudo", "xargs", "find", ".", "-exec", "{}",
+    "+", "sed", "s/a/b/e", "awk",
+    "{print}", "*", "?", "[a]", "{a,b}", "{1..9}", "$'\\x41'", "base64", "-d", "2>&1", "/dev/tcp/a/1", "function f",
+    "trap", "tee", "tar", "xzf",
+    "\u200b", "é", "\\\n", "!", "time", "coproc", "echo", "cat", "a.txt", "src", "../..", "~root", "%s",
+    "--output=x", "--", "-", "=", "+=", "a[1]=",
 )  # fmt: skip
 
 
@@ -185,14 +200,22 @@ def test_very_many_fuzzed_commands() -> None:
 
 
 HEAVY = {
-    "semicolons": "a;" * 5000, "pipes": "a|" * 5000, "pipes that end": "a|" * 399 + "a", "here documents": "<<a\n" * 2500, "here in a row": "<<a " * 39,
-    "parentheses": "(" * 10000, "substitutions": "$(" * 5000, "real substitutions": "$(" * 40 + "a" + ")" * 40, "quotes": '"$(' * 3000,
-    "braces": "{a,b}" * 40, "braces in braces": "{a," * 3000, "sequence": "{1..999999999}" * 5, "tests": "[[ " * 3000, "cases": "case a in " * 1000,
-    "functions": "f(){ " * 2000, "stars": "*" * 5000, "backticks": "`" * 9999, "continuations": "a\\\n" * 3000, "variables": "a=$a$a;" * 1000 + "echo $a",
-    "doubling": "".join(f"a{n}=$a{n - 1}$a{n - 1};" for n in range(1, 40)) + "echo $a39", "arguments": "ls " + "x " * 4900, "paths": "cat " + "../" * 3000 + "x",
-    "shells": "sh -c " * 1500, "sudo": "sudo " * 2000, "escapes": "\\" * 9999, "one word": "a" * 10000, "far too long": "ls " * 30000, "awk": "awk '" + "/" * 9000 + "'",
-    "sed": "sed '" + "s/a/b/;" * 1200 + "'", "regular": "awk '" + '"\\' * 4000 + "'", "flags": "git log " + "--a=b " * 1500, "words": "rm " + "{a..z}" * 3 + " $x" * 200,
-    "two readings": "x=a;x=b;" + 'echo "' + "$x" * 500 + '"', "here string": "bash <<< '" + "bash <<< x;" * 300 + "'", "python": "python -c '" + 'system("a");' * 700 + "'",
+    "semicolons": "a;" * 5000, "pipes": "a|" * 5000, "pipes that end": "a|" * 399 + "a",
+    "here documents": "<<a\n" * 2500, "here in a row": "<<a " * 39,
+    "parentheses": "(" * 10000, "substitutions": "$(" * 5000, "real substitutions": "$(" * 40 + "a" + ")" * 40,
+    "quotes": '"$(' * 3000,
+    "braces": "{a,b}" * 40, "braces in braces": "{a," * 3000, "sequence": "{1..999999999}" * 5,
+    "tests": "[[ " * 3000, "cases": "case a in " * 1000,
+    "functions": "f(){ " * 2000, "stars": "*" * 5000, "backticks": "`" * 9999, "continuations": "a\\\n" * 3000,
+    "variables": "a=$a$a;" * 1000 + "echo $a",
+    "doubling": "".join(f"a{n}=$a{n - 1}$a{n - 1};" for n in range(1, 40)) + "echo $a39",
+    "arguments": "ls " + "x " * 4900, "paths": "cat " + "../" * 3000 + "x",
+    "shells": "sh -c " * 1500, "sudo": "sudo " * 2000, "escapes": "\\" * 9999, "one word": "a" * 10000,
+    "far too long": "ls " * 30000, "awk": "awk '" + "/" * 9000 + "'",
+    "sed": "sed '" + "s/a/b/;" * 1200 + "'", "regular": "awk '" + '"\\' * 4000 + "'",
+    "flags": "git log " + "--a=b " * 1500, "words": "rm " + "{a..z}" * 3 + " $x" * 200,
+    "two readings": "x=a;x=b;" + 'echo "' + "$x" * 500 + '"',
+    "here string": "bash <<< '" + "bash <<< x;" * 300 + "'", "python": "python -c '" + 'system("a");' * 700 + "'",
 }  # fmt: skip
 
 

@@ -146,12 +146,14 @@ def parse_arguments(tool: Tool[Any], call: ToolCall) -> Any:
         ) from error
     if not isinstance(data, dict):
         raise AlpiError(f"the arguments of {call.name} must be a JSON object", f"It takes: {takes}")
+    # Many models fill in every argument; null and "" stand for one that they do not mean to give.
+    left_out = {f.name for f in msgspec.structs.fields(tool.Arguments) if not f.required}
     unknown = set(data) - {f.name for f in msgspec.structs.fields(tool.Arguments)}
     if unknown:
         raise AlpiError(f"{call.name} has no argument {', '.join(sorted(unknown))}", f"It takes: {takes}")
     try:
         return msgspec.convert(
-            {key: value for key, value in data.items() if value is not None}, tool.Arguments, strict=False
+            {k: v for k, v in data.items() if k not in left_out or v not in (None, "")}, tool.Arguments, strict=False
         )
     except msgspec.ValidationError as error:
         raise AlpiError(f"the arguments of {call.name} are wrong: {error}", f"It takes: {takes}") from error

@@ -130,7 +130,7 @@ class Chat:
     async def _begin_preparing(self) -> None:
         """Start a local model now, so that it loads while the person types."""
         self._preparing = asyncio.create_task(self._agent.prepare())
-        await asyncio.sleep(0.05)
+        await asyncio.wait({self._preparing}, timeout=0.05)  # others have nothing to prepare and are done at once
 
     def _next_message(self) -> str | None:
         """The next message: one that was typed during the last turn, or a new one; ``None`` at the end of input."""
@@ -255,6 +255,8 @@ class Chat:
         if self._preparing is not None:
             self._preparing.cancel()
             await asyncio.wait({self._preparing}, timeout=1)
+            if self._preparing.done() and not self._preparing.cancelled():
+                self._preparing.exception()  # the turn that needed the model has said it
         await self._agent.aclose()
         if self._session.messages and self._interactive:
             print(self._style.paint(self._style.dim, f"alpi -c goes on with this conversation ({self._session.id})"))

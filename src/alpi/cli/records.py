@@ -68,4 +68,6 @@ class SessionUndo:
             return lambda: self.store.done(kept, digest)
         if self.too_large(len(before or b"")):
             return lambda: None
-        raise StorageError(f"{path} is not changed, because it could not be taken back: {kept}", "Go on in another turn")
+        raise StorageError(
+            f"{path} is not changed, because it could not be taken back: {kept}", "Go on in another turn"
+        )

@@ -204,7 +204,7 @@ class Runtime:
                 clock=self.clock,
                 new_id=new_id,
                 steps=limits.steps,
-                textcalls=TextCalls,
+                textcalls=lambda offered: TextCalls(offered, new_id),
                 examples=_examples,
                 well_formed=lambda messages: well_formed(messages, self.clock.now()),
                 log=AgentLog(self.paths.logs, self.clock, self.redact_late),

@@ -219,6 +219,8 @@ _MODELS: tuple[tuple[str, dict[str, Any]], ...] = (
             # A model this small chooses well among few tools only, and must see the loop closed once (measured).
             "tools": ("read_file", "write_file", "edit_file", "search_files"),
             "examples": "files",
+            "instructions": "compact",
+            "max_output_tokens": 1024,
             "temperature": 0.0,
             "context_window": 8192,
         },

@@ -1,7 +1,7 @@
 """Example exchanges, placed before the conversation for models that must see once how a call, its result and an answer follow
-each other; and the short instructions such models get instead of the long ones.
+each other.
 
-What is here was found by measuring, see docs/PERFORMANCE.md: with no example the built-in model makes up what files contain.
+What is here was found by measuring: with no example the built-in model makes up what files contain.
 Examples of one call each work best: after examples with several calls in a row it called where it should have answered. Plain
 answers stand between them, and one that changes a file stands last.
 """
@@ -15,13 +15,6 @@ from types import MappingProxyType
 
 from ..base.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 
-COMPACT_INSTRUCTIONS = (
-    "You are alpi, a personal assistant in the terminal. You work on the files in the user's folder. "
-    "You know nothing about a file until you have read it. "
-    "The user does not see what a function returns, so say what matters of it."
-)
-"""``instructions("compact")``. The second and third sentence each mended a fault; further rules made the model worse."""
-
 _TIME = datetime(2026, 1, 1, tzinfo=UTC)  # fixed: the bytes of a prompt's prefix must not change
 
 
@@ -32,15 +25,6 @@ def examples(name: str) -> tuple[Message, ...]:
         KeyError: no set has that name.
     """
     return _SETS[name]() if name else ()
-
-
-def instructions(name: str) -> str:
-    """The instructions of that name; ``""`` for ``""``, which means the usual ones.
-
-    Raises:
-        KeyError: there are none of that name.
-    """
-    return {"": "", "compact": COMPACT_INSTRUCTIONS}[name]
 
 
 def example_names() -> tuple[str, ...]:

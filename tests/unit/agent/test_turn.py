@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from alpi.agent import events
-from alpi.agent.engine import Draft
 from alpi.agent.prompt import LAST_STEP
 from alpi.agent.surface import Unattended
+from alpi.agent.turn import Draft
 from alpi.base.message import AssistantMessage, ToolMessage, UserMessage
 from alpi.providers.types import ModelSettings
 from alpi.safety.actions import ReadPath
@@ -180,11 +180,14 @@ async def test_other_calls_run_one_after_the_other_in_the_models_order(kind: str
         ({"name": "read_file", "arguments": {"path": "~nobody-here/x"}}, "there is no such home folder"),
         ({"name": "read_file", "arguments": {"path": "x" * 5000}}, "File name too long"),
         ({"name": "raed_file", "arguments": {"path": "a"}}, "There is no tool 'raed_file'. Did you mean read_file? The tools are: "),
-        ({"name": "terminal", "arguments": {"command": "id"}}, "There is no tool 'terminal'. The tools are: edit_file, read_file,"),
+        ({"name": "terminal", "arguments": {"command": "id"}}, "There is no tool 'terminal'. The tools are: break, edit_file, lost,"),
         ({"name": "break", "arguments": {"value": "x"}}, "the tool break itself failed: ZeroDivisionError"),
         ({"name": "lost", "arguments": {"value": "x"}}, "Error: No such file or directory /nowhere"),
     ],
-    ids=["half", "deep", "list", "string", "missing", "type", "range", "unknown", "empty", "nul", "home", "long", "typo", "no tool", "bug", "os"],
+    ids=[
+        "half", "deep", "list", "string", "missing", "type", "range", "unknown", "empty", "nul", "home", "long", "typo",
+        "no tool", "bug", "os",
+    ],
 )  # fmt: skip
 @in_loop
 async def test_a_call_that_cannot_be_is_answered_so_that_the_model_can_do_better(
@@ -225,7 +228,7 @@ async def test_a_tool_that_this_model_is_not_offered_is_not_run(kind: str, tmp_p
     async with ModelServer(script) as server, Stage(server, kind=kind, folder=tmp_path, settings=settings) as stage:
         (done,) = of(events.ToolFinished, await stage.turn("go"))
         assert not done.ok
-        assert done.output == "There is no tool 'write_file'. The tools are: read_file."
+        assert done.output == "There is no tool 'write_file'. Did you mean read_file? The tools are: read_file."
         assert not (stage.workspace / "a").exists()
         offered = json.dumps(server.model_calls[0].body["tools"])
         assert "read_file" in offered
@@ -514,13 +517,13 @@ async def test_a_question_is_put_to_whoever_watches(kind: str, tmp_path: Path) -
 @in_loop
 async def test_closing_the_iterator_interrupts_the_turn(kind: str, tmp_path: Path) -> None:
     async with (
-        ModelServer([Reply(text=["a", "b"], silence_after=1), "next"]) as server,
+        ModelServer([Reply(text=["a "] * 1000, chunk_delay=0.02), "next"]) as server,
         Stage(server, kind=kind, folder=tmp_path) as stage,
     ):
         surface = Unattended("test")
         turn = stage.agent.turn(stage.session, Draft("go"), surface)
         async for event in turn:
-            if isinstance(event, events.Saved):
+            if isinstance(event, events.Text):
                 break
         await turn.aclose()  # type: ignore[attr-defined]
         assert surface.interrupt.is_set()

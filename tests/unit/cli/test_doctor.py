@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.support.program import Home
-
 from alpi.doctor import Subject
 from alpi.doctor.gate import check_gate
 from alpi.safety.corpus import load
 from alpi.safety.paths import PathGuard
 from alpi.safety.policy import Policy
+from tests.support.program import Home
 
 
 def subject(tmp_path: Path, approved: frozenset[str] | None = None) -> Subject:

@@ -19,7 +19,7 @@ import pytest
 
 from alpi.base.errors import NotConfigured, ProviderError
 from alpi.base.message import UserMessage
-from alpi.providers.examples import example_names, examples, instructions
+from alpi.providers.examples import example_names, examples
 from alpi.providers.local import server as local_server
 from alpi.providers.local.provider import LocalProvider
 from alpi.providers.local.states import States, state_key
@@ -328,5 +328,3 @@ def test_examples_are_the_same_each_time_and_close_the_loop() -> None:
         assert messages[-1].text
         assert len({message.id for message in messages}) == len(messages)
     assert examples("") == ()
-    assert instructions("") == ""
-    assert "alpi" in instructions("compact")

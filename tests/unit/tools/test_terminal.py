@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from tests.support.stage import in_loop
 
 from alpi.agent.tool import ReadRecord, Result, ToolContext, ToolError
 from alpi.safety.actions import RunCommand
@@ -17,6 +16,7 @@ from alpi.safety.commands import Commands
 from alpi.safety.guarded import GuardedFiles
 from alpi.safety.paths import PathGuard
 from alpi.tools.terminal import Terminal
+from tests.support.stage import in_loop
 
 ENVIRON = {
     "PATH": os.environ["PATH"],

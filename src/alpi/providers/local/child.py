@@ -91,7 +91,7 @@ def _serve(config: dict[str, Any]) -> Any:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = config["threads"]
 
     # Prompts are taken in steps of this size; between two of them the server tells its progress and notices that nobody
-    # listens any more. 128 tokens take about 3 s on two slow cores, and steps of 2048 were not measurably faster.
+    # listens any more. 128 tokens take about 3 s on two slow cores.
     params.n_batch = params.n_ubatch = 128
     params.prefill_assistant = False  # a request that ends with an answer is a prefix to be read, not to be written on
 

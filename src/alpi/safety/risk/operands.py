@@ -30,7 +30,7 @@ def note_scope(entry: Entry, options: Options, ruling: Ruling) -> None:
     if entry.scope == "never":
         scope.possible = False
     if not entry.subs and any(item.pattern for item in options.operands):
-        scope.possible = scope.possible and entry.scope == "folder"
+        scope.possible = scope.possible and entry.scope != "words"
 
 
 def judge_operands(judge: Bench, call: Call, entry: Entry, options: Options, ruling: Ruling) -> None:

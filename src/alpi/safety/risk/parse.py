@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from .quoting import holds_substitution
 from .steps import Assign, Redirect, Script, Step, TooComplex, Word
 
 if TYPE_CHECKING:
@@ -96,6 +97,19 @@ def _false_comment(root: Node, source: bytes) -> bool:
             if not blank or slashes % 2:
                 return True
     return False
+
+
+def _substitutions(nodes: list[Node]) -> list[tuple[int, int]]:
+    """Where the outermost substitutions and arithmetic expansions stand, in order."""
+    found: list[tuple[int, int]] = []
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if node.type in _SUBSTITUTIONS:
+            found.append((node.start_byte, node.end_byte))
+        else:
+            waiting += node.children
+    return sorted(found)
 
 
 class _Reader:
@@ -262,6 +276,7 @@ class _Reader:
 
     def visit_test_command(self, node: Node, around: _Around) -> list[Step]:
         self.quoted_code(node)
+        self.missed([node])
         inner = self.inner(node, around)
         return [
             self.emit(Step(self.text(node.start_byte, node.end_byte), "test", (Word("", inner),), frame=around.frame))
@@ -324,8 +339,23 @@ class _Reader:
             for node in group:
                 if node.child_count:
                     inner += self.inner(node, around)
+            self.missed(group)
             words.append(Word(self.text(group[0].start_byte, group[-1].end_byte), inner))
         return words
+
+    def missed(self, nodes: list[Node], *, document: bool = False) -> None:
+        """Mark the script as broken if a text holds a substitution for which the grammar gave no node."""
+        start, end = nodes[0].start_byte, nodes[-1].end_byte
+        text = self.source[start:end]
+        if b"`" not in text and b"$(" not in text:
+            return
+        rest, at = b"", start
+        for first, last in _substitutions(nodes):
+            rest += self.source[at:first] + b" "
+            at = last
+        rest += self.source[at:end]
+        if holds_substitution(rest.decode("utf-8", "replace"), document=document):
+            self.script.broken = True
 
     def inner(self, node: Node, around: _Around) -> tuple[Step, ...]:
         """The steps of every substitution somewhere inside a word."""
@@ -415,12 +445,14 @@ class _Reader:
         delimiter, body = "", ""
         inner: tuple[Step, ...] = ()
         late: list[Node] = []
+        bodies: list[Node] = []
         for child in node.children:
             if child.type == "heredoc_start":
                 delimiter = self.text(child.start_byte, child.end_byte)
             elif child.type == "heredoc_body":
                 body = self.text(child.start_byte, child.end_byte)
                 inner = self.inner(child, around)
+                bodies.append(child)
             elif child.type in _REDIRECTS:
                 self.redirect(child, around, into, extra, tails)
             elif child.type in _TAILS:
@@ -428,5 +460,7 @@ class _Reader:
             elif child.type not in {"heredoc_end", "file_descriptor"} and child.is_named:
                 late.append(child)
         extra.extend(self.words(late, around))
+        if bodies and not any(mark in delimiter for mark in "'\"\\"):
+            self.missed(bodies, document=True)
         quoted = any(mark in delimiter for mark in "'\"\\")
         into.append(Redirect("<<", "", Word(delimiter, inner), body, quoted))

@@ -162,6 +162,8 @@ def judge_entry(judge: Bench, call: Call, entry: Entry, arguments: list[Field], 
     """Judge arguments by an entry: subcommand, flags, values, operands, then the special judge."""
     if entry.special in SPECIALS and SPECIALS[entry.special].instead:
         SPECIALS[entry.special].judge(judge, call, entry, Options(operands=arguments), ruling)
+        if ruling.tier is Tier.CAUTION:
+            keep_secrets(judge, call, ruling)
         return
     options = read_options(entry, arguments)
     for tier, reason in judge_flags(entry, options):
@@ -175,10 +177,10 @@ def judge_entry(judge: Bench, call: Call, entry: Entry, arguments: list[Field], 
             ruling.add(entry.tier, entry.why)
         judge_operands(judge, call, entry, options, ruling)
     note_scope(entry, options, ruling)
-    if ruling.tier is Tier.CAUTION and set(entry.operands) <= {"text"}:
-        keep_secrets(judge, call, ruling)
     if entry.special in SPECIALS:
         SPECIALS[entry.special].judge(judge, call, entry, options, ruling)
+    if ruling.tier is Tier.CAUTION and set(entry.operands) <= {"text"}:
+        keep_secrets(judge, call, ruling)
 
 
 def _subcommand(judge: Bench, call: Call, entry: Entry, options: Options, ruling: Ruling) -> None:

@@ -95,3 +95,21 @@ def ansi(text: str) -> str:
 
     pattern = r"\\(x[0-9A-Fa-f]{1,2}|u[0-9A-Fa-f]{1,4}|U[0-9A-Fa-f]{1,8}|[0-7]{1,3}|c.|.)"
     return re.sub(pattern, one, text, flags=re.DOTALL)
+
+
+def holds_substitution(text: str, *, document: bool = False) -> bool:
+    """Whether a backtick or ``$(`` in a text would be run. Where braces make quotes uncertain, quotes count for nothing."""
+    quotes = not document and "${" not in text
+    double, at = False, 0
+    while at < len(text):
+        char = text[at]
+        if char == "\\":
+            at += 2
+        elif (quotes and not double and char == "'") or (quotes and not double and text.startswith("$'", at)):
+            at = skip(text, at)
+        elif char == "`" or (text.startswith("$(", at) and not text.startswith("$((", at)):
+            return True
+        else:
+            double ^= char == '"'
+            at += 1
+    return False
