@@ -119,6 +119,22 @@ def test_ctrl_c_before_the_first_word(tmp_path: Path) -> None:
         assert "and now?" in s.last_said(1)
 
 
+def test_ctrl_c_stops_a_running_tool(tmp_path: Path) -> None:
+    call = {"name": "terminal", "arguments": {"command": "sleep 31.5"}}
+    with stage(tmp_path, [Reply(tool_calls=[call]), "Going on."]) as s:
+        s.terminal.chat()
+        s.terminal.enter("wait")
+        s.terminal.wait_for("· terminal sleep 31.5 …")
+        pressed = time.monotonic()
+        s.terminal.press("C-c")
+        s.terminal.wait_for("(stopped")
+        assert time.monotonic() - pressed < 2
+        assert "sleep 31.5 …" not in s.terminal.screen()
+        s.terminal.enter("and now?")
+        s.terminal.wait_for("Going on.")
+        assert roles(s) == ["user", "assistant", "tool", "user", "assistant"]
+
+
 def test_ctrl_c_at_a_question_refuses_and_leaves_a_whole_transcript(tmp_path: Path) -> None:
     target = tmp_path / "elsewhere.txt"
     with stage(tmp_path, [writing(target), "Going on."]) as s:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from alpi.base.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 from alpi.state.sessions import SessionStore, missing_results, well_formed
 from tests.support.fakes import FakeClock
+from tests.support.transcripts import is_well_formed
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 ids = st.sampled_from(["a", "b", "c"])  # few, so that they repeat
@@ -29,20 +29,6 @@ messages = st.lists(
     ),
     max_size=10,
 )
-
-
-def is_well_formed(transcript: Sequence[Message]) -> bool:
-    """What providers demand, read off message by message."""
-    waiting: list[str] = []
-    for message in transcript:
-        if isinstance(message, ToolMessage):
-            if not waiting or message.call_id != waiting.pop(0):
-                return False
-        elif waiting:
-            return False
-        elif isinstance(message, AssistantMessage):
-            waiting = [call.id for call in message.calls]
-    return not waiting
 
 
 @given(messages)

@@ -52,6 +52,7 @@ class Stage:
         servers: the model servers; the first is the model in use, the others are fallbacks.
         kind: the wire, ``openai`` or ``anthropic``.
         folder: holds the workspace ``ws``, the home ``home`` and the profile below it.
+        session: go on with this one, as another process would.
     """
 
     def __init__(
@@ -66,15 +67,17 @@ class Stage:
         limits: TimeLimits | None = None,
         output_chars: int = 16_000,
         redact: Callable[[str], str] = str,
+        clock: FakeClock | None = None,
+        session: str = "",
     ) -> None:
         self.workspace = folder / "ws"
         self.home = folder / "home"
         self.profile = self.home / ".alpi"
         for made in (self.workspace, self.profile):
             made.mkdir(parents=True, exist_ok=True)
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         self.store = SessionStore(self.profile / "sessions", self.clock, redact)
-        self.session: Session = self.store.create("test")
+        self.session: Session = self.store.open(session) if session else self.store.create("test")
         self.guard = PathGuard(self.workspace, self.home, self.profile, self.profile)
         self.gate = make_gate(self.guard)
         settings = settings or ModelSettings()

@@ -41,7 +41,8 @@ class OutputStore:
             where = f"the whole is in {self._keep(call_id, tool, text)}: read_file reads on from line {line}"
         except StorageError as error:
             where = f"the whole could not be kept: {error.message}"
-        return f"{head}\n[{left_out:,} characters left out here; {where}]\n{tail}"
+        note = f"[{left_out:,} characters left out here; {where}]"
+        return "\n".join([head.removesuffix("\n"), note, tail])
 
     def _keep(self, call_id: str, tool: str, text: str) -> Path:
         name = f"{tool}-{re.sub(r'[^A-Za-z0-9_-]', '', call_id)[-24:] or 'call'}"

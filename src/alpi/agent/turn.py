@@ -173,9 +173,8 @@ class Turn:
             last_step = self._steps >= parts.steps or self._repeats >= SAME_CALLS
             reply, offered = await self._ask_model(last_step)
             self._steps += 1
-            self._text = reply.text
             self._usage += reply.usage or Usage()
-            self._save(reply.message(parts.new_id(), parts.clock.now()))
+            self._text = self._save(reply.message(parts.new_id(), parts.clock.now())).text
             if last_step or not reply.calls:
                 # It was told to stop calling; if it did not listen, the transcript still needs results.
                 self._answer_all(reply.calls, NO_STEPS_LEFT)
@@ -258,9 +257,10 @@ class Turn:
     def _result(self, call: ToolCall, text: str, ok: bool, images: tuple[Image, ...] = ()) -> ToolMessage:
         return ToolMessage(self._parts.new_id(), self._parts.clock.now(), call.id, call.name, text, ok, images)
 
-    def _save(self, message: Message) -> None:
+    def _save(self, message: Message) -> Message:
         saved = self._session.append(message)
         self._emit(events.Saved(saved.id, str(type(saved).__struct_config__.tag)))
+        return saved
 
     async def _until_interrupt(self, work: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:
         """Wait for some work, or stop it when the person interrupts: it gets a moment to let go, then the turn ends without it."""

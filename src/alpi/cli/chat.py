@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ..base.message import AssistantMessage
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from ..agent.engine import Agent
     from ..agent.surface import Surface
     from ..state.sessions import Session
+    from ..tui.background import BackgroundLoop
     from ..tui.printer import Printer
     from .runtime import Runtime
 
@@ -40,21 +40,22 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Open the chat. Returns the exit code."""
+    from ..tui.background import BackgroundLoop
     from .runtime import Runtime
 
     runtime = Runtime(args.profile, environ)
-    with asyncio.Runner() as runner:
-        return Chat(runtime, args, runner).run()
+    with BackgroundLoop() as background:
+        return Chat(runtime, args, background).run()
 
 
 class Chat:
     """One open chat: reads a message, shows its turn, and again."""
 
-    def __init__(self, runtime: Runtime, args: argparse.Namespace, runner: asyncio.Runner) -> None:
+    def __init__(self, runtime: Runtime, args: argparse.Namespace, background: BackgroundLoop) -> None:
         from ..tui.terminal import LineReader, Style, can_move_cursor, has_colour, is_terminal
 
         self._runtime = runtime
-        self._runner = runner
+        self._background = background
         self._model = args.model
         self._workspace, warning = runtime.workspace()
         self._chain = runtime.chain(args.model)
@@ -67,12 +68,12 @@ class Chat:
         self._queued: list[str] = []
         self._begun = ""
         self._warnings = [*runtime.warnings, *filter(None, [warning])]
-        self._preparing: asyncio.Task[None] | None = None
+        self._stop: Callable[[], None] = lambda: None
 
     def run(self) -> int:
         """The loop. Leaves on /exit, at the end of input, and on Ctrl-C twice."""
         self._greet()
-        self._runner.run(self._begin_preparing())
+        preparing = self._background.start(self._agent.prepare())  # a local model loads while the person types
         code, stops = 0, 0
         while True:
             try:
@@ -91,11 +92,17 @@ class Chat:
                 if self._command(text):
                     break
             elif text.strip():
-                code = self._runner.run(self._turn(text))
+                code = self._background.run(self._turn(text), lambda: self._stop())
                 if code == -1 or (code == 130 and not self._interactive):
                     break
                 stops = int(code == 130)
-        self._runner.run(self._close())
+                if self._reader.ended and not self._queued:  # Ctrl-D while alpi was still busy
+                    print()
+                    break
+        preparing.cancel()
+        if preparing.done() and not preparing.cancelled():
+            preparing.exception()  # the turn that needed the model has said it
+        self._background.run(self._close())
         return code if not self._interactive and code > 0 else 0
 
     def _greet(self) -> None:
@@ -126,11 +133,6 @@ class Chat:
     def _take_begun(self) -> str:
         text, self._begun = self._begun, ""
         return text
-
-    async def _begin_preparing(self) -> None:
-        """Start a local model now, so that it loads while the person types."""
-        self._preparing = asyncio.create_task(self._agent.prepare())
-        await asyncio.wait({self._preparing}, timeout=0.05)  # others have nothing to prepare and are done at once
 
     def _next_message(self) -> str | None:
         """The next message: one that was typed during the last turn, or a new one; ``None`` at the end of input."""
@@ -227,8 +229,7 @@ class Chat:
             leave = surface.interrupt.is_set()
             surface.interrupt.set()
 
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, stop)
+        self._stop = stop
         if self._interactive:
             self._reader.show = printer.typing if self._sets_markdown else None
             self._reader.start(self._take_begun() if self._sets_markdown else "")
@@ -242,7 +243,7 @@ class Chat:
         finally:
             for _ in range(2):  # a Ctrl-C that came a moment ago takes two rounds of the loop to be noticed
                 await asyncio.sleep(0)
-            loop.remove_signal_handler(signal.SIGINT)
+            self._stop = lambda: None
             if self._interactive:
                 lines, self._begun = self._reader.stop()
                 self._queued += lines
@@ -252,11 +253,6 @@ class Chat:
         return -1 if leave else code
 
     async def _close(self) -> None:
-        if self._preparing is not None:
-            self._preparing.cancel()
-            await asyncio.wait({self._preparing}, timeout=1)
-            if self._preparing.done() and not self._preparing.cancelled():
-                self._preparing.exception()  # the turn that needed the model has said it
         await self._agent.aclose()
         if self._session.messages and self._interactive:
             print(self._style.paint(self._style.dim, f"alpi -c goes on with this conversation ({self._session.id})"))

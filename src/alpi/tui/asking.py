@@ -12,7 +12,7 @@ from ..agent.surface import Interrupt
 from ..base.text import escaped
 from ..safety.actions import Answer, Question
 from .diffs import diff_lines, is_diff
-from .terminal import LineReader, Style, tilde
+from .terminal import LineReader, Style, columns, hanging, tilde
 
 MOST_DIFF_LINES = 40
 # Keys within this time after the question appeared were on their way before anybody could have read it.
@@ -61,7 +61,7 @@ class TerminalSurface:
         said = "stopped"
         try:
             sys.stdout.flush()
-            self._write("\n".join(question_lines(question, self._style)) + "\n")
+            self._write("\n".join(question_lines(question, self._style, columns())) + "\n")
             await asyncio.sleep(READING_SECONDS)
             self._reader.forget_typed()
             self._write(self._prompt())
@@ -110,12 +110,12 @@ def read_answer(line: str | None, question: Question) -> Answer:
     return Answer.NO
 
 
-def question_lines(question: Question, style: Style) -> list[str]:
+def question_lines(question: Question, style: Style, width: int = 80) -> list[str]:
     """The question as lines of text; what was written by a model is shown with its hidden characters visible."""
     lines = [
         f"{style.yellow}{style.bold}? {escaped(tilde(question.what))}{style.off}",
-        f"  {style.dim}why{style.off}  {escaped(question.why)}",
-        f"  {style.dim}in{style.off}   {escaped(tilde(question.folder))}",
+        *hanging(f"  {style.dim}why{style.off}  ", 7, escaped(question.why), width),
+        *hanging(f"  {style.dim}in{style.off}   ", 7, escaped(tilde(question.folder)), width),
     ]
     if question.preview:
         if is_diff(question.preview):
@@ -123,10 +123,13 @@ def question_lines(question: Question, style: Style) -> list[str]:
         else:
             preview = [escaped(line) for line in question.preview.split("\n")]  # a command is shown whole
         lines += ["", *(f"    {line}" for line in preview)]
-    lines += ["", f"  {style.bold}y{style.off}      yes, this once"]
+    choices = [("y", "yes, this once")]
     if question.scope_text:
-        scope = escaped(question.scope_text)
-        lines.append(f"  {style.bold}s{style.off}      yes, for this session: {scope}")
+        choices.append(("s", f"yes, for this session: {question.scope_text}"))
         if question.always:
-            lines.append(f"  {style.bold}a{style.off}      yes, always: {scope}")
-    return [*lines, f"  {style.bold}Enter{style.off}  no"]
+            choices.append(("a", f"yes, always: {question.scope_text}"))
+    choices.append(("Enter", "no"))
+    lines.append("")
+    for key, meaning in choices:
+        lines += hanging(f"  {style.bold}{key}{style.off}{' ' * (7 - len(key))}", 9, escaped(meaning), width)
+    return lines

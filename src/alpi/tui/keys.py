@@ -17,6 +17,8 @@ class TypedLine:
 
     def __init__(self, text: str = "") -> None:
         self.text = text
+        self.ended = False
+        """Ctrl-D was pressed on an empty line."""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""
         self._pasting = False
@@ -37,6 +39,7 @@ class TypedLine:
                 self._pasting = key is not None and (key[0] == PASTE or (self._pasting and key[0] != PASTE_END))
                 continue
             enter = keys[place] in "\r\n" or (keys[place] == "\x04" and not self.text)  # Ctrl-D ends an empty line
+            self.ended = self.ended or (enter and keys[place] == "\x04")
             if enter and not self._pasting:
                 lines.append(self.text)
                 self.text = ""

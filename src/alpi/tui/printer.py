@@ -11,9 +11,11 @@ from ..agent import events
 from ..base.text import one_line, printable
 from .diffs import diff_lines
 from .screen import Screen, cut
-from .terminal import Style
+from .terminal import Style, hanging
 
 MOST_DIFF_LINES = 8
+# Where there is no screen, lines are not fitted to one.
+WIDE = 160
 
 
 class AnswerWriter(Protocol):
@@ -45,6 +47,20 @@ class PlainWriter:
         self._ends_line = True
 
 
+class _Running:
+    """A tool at work: what it is about, and the newest line that it has shown."""
+
+    def __init__(self, name: str, hint: str) -> None:
+        self.name = name
+        self.hint = hint
+        self.newest = ""
+
+    def lines(self) -> list[tuple[str, str]]:
+        """What the screen's tail shows of it, each line as (margin, text)."""
+        first = ("· ", f"{self.name} {self.hint}".rstrip() + " …")
+        return [first, ("    ", self.newest)] if self.newest else [first]
+
+
 class Printer:
     """Prints events: the answer to ``writer``, all else, a line each, to ``status``.
 
@@ -72,7 +88,7 @@ class Printer:
         self._quiet = quiet
         self._screen = screen
         self._last = "prompt" if spaced else ""
-        self._running: dict[str, tuple[str, str]] = {}
+        self._running: dict[str, _Running] = {}
         self._now = ""
         self._typed: list[tuple[str, str, str]] = []
         self._held: list[events.Event] | None = None
@@ -118,26 +134,29 @@ class Printer:
     def _lay(self) -> None:
         if self._screen is None:
             return
-        running = [f"· {name} {text}".rstrip() + " …" for name, text in self._running.values()]
-        now = running or ([self._now] if self._now else [])
+        now = [("· ", self._now)] if self._now else []
         room = self._screen.width - 1
-        self._screen.set_tail([*((self._style.dim, cut(line, room), self._style.off) for line in now), *self._typed])
+        tail = [
+            (self._style.dim, margin + cut(text, room - len(margin)), self._style.off)
+            for margin, text in [line for tool in self._running.values() for line in tool.lines()] or now
+        ]
+        self._screen.set_tail([*tail, *self._typed])
 
     def _print(self, event: events.Event) -> None:
         if isinstance(event, events.Text):
             self._now = ""
             self._say(event.text)
         elif isinstance(event, events.Thinking):
-            self._doing("· thinking …")
+            self._doing("thinking …")
         elif isinstance(event, events.Preparing):
             share = "" if event.share is None or self._screen is None else f" {event.share:.0%}"
-            self._doing(f"· {event.what}{share}")
+            self._doing(f"{event.what}{share}")
         elif isinstance(event, events.ToolStarted):
             self._now = ""
-            self._running[event.call] = (event.name, one_line(event.hint, 80))
+            self._running[event.call] = _Running(event.name, one_line(event.hint, 100))
         elif isinstance(event, events.ToolProgress):
             if event.call in self._running:
-                self._running[event.call] = (self._running[event.call][0], one_line(event.text, 80))
+                self._running[event.call].newest = event.text.strip().rpartition("\n")[2]
         elif isinstance(event, events.ToolFinished):
             self._tool(event)
         elif isinstance(event, events.Retrying):
@@ -163,25 +182,27 @@ class Printer:
     def _doing(self, what: str) -> None:
         """Something takes its time: shown for as long as it does where lines can be replaced, else said once."""
         if what != self._now and not self._quiet and self._screen is None:
-            self._line(self._style.dim, what)
+            self._line(self._style.dim, f"· {what}")
         self._now = what
 
     def _tool(self, event: events.ToolFinished) -> None:
         self._now = ""
-        hint = self._running.pop(event.call, ("", ""))[1]
+        hint = self._running.pop(event.call, _Running(event.name, "")).hint
         asked, self._asked = self._asked, False
         if self._quiet and not event.refused:
             return
         style = self._style
+        width = self._screen.width if self._screen else WIDE
         shown = one_line(event.summary, 200) or ("done" if event.ok else "failed")
-        what = f"{one_line(event.name, 60)} {hint}".rstrip()
+        what = cut(f"{event.name} {hint}", max(20, width - min(len(shown), 30) - 6))
         if event.ok:
-            room = max(10, (self._screen.width if self._screen else 160) - len(what) - 6)
-            self._put(f"{style.green}✓{style.off} {what}{style.dim} · {cut(shown, room)}{style.off}")
+            end = cut(shown, max(10, width - len(what) - 6))
+            self._put(f"{style.green}✓{style.off} {what}{style.dim} · {end}{style.off}")
         else:
             self._line(style.red if event.refused else style.yellow, f"✗ {what} · {shown}")
         if event.refused:
-            self._line(style.dim, f"  {one_line(event.output, 400)}")
+            for line in hanging("  ", 2, one_line(event.output, 400), width):
+                self._line(style.dim, line)
         if event.diff and not asked:
             for line in diff_lines(event.diff, style, MOST_DIFF_LINES):
                 self._put(f"    {line}")

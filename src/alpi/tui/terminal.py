@@ -53,6 +53,15 @@ def tilde(text: str) -> str:
     return re.sub(rf"(?<!\S){re.escape(home)}(?=/|$)", "~", text) if len(home) > 1 else text
 
 
+def hanging(head: str, margin: int, text: str, width: int) -> list[str]:
+    """A text beside its head, which takes ``margin`` columns, on as many lines as it needs. Words are never broken."""
+    import textwrap
+
+    room = max(20, width - margin)
+    folded = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    return [head + folded[0], *(" " * margin + line for line in folded[1:])]
+
+
 class Style:
     """A few styles by meaning; empty where colour is not wanted."""
 
@@ -89,6 +98,8 @@ class LineReader:
 
     def __init__(self, descriptor: int = 0) -> None:
         self.show: Callable[[str, list[str]], None] | None = None
+        self.ended = False
+        """The input ended (Ctrl-D, or the terminal has gone) while nobody had asked for a line."""
         self._descriptor = descriptor
         self._pending = b""
         self._typed: TypedLine | None = None
@@ -159,13 +170,17 @@ class LineReader:
             data = os.read(self._descriptor, 4096)
         except OSError:
             data = b""  # the terminal has gone
+        asked = self._waiting is not None
         if not data:
+            self.ended = self.ended or not asked
             self._stop_listening()
             self._give("")
             return False
         if self._typed is not None:
             for line in self._typed.feed(data):
                 self._give(line + "\n")
+            self.ended = self.ended or (self._typed.ended and not asked)
+            self._typed.ended = False
             self._tell()
             return True
         *whole, self._pending = (self._pending + data).split(b"\n")

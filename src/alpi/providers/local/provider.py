@@ -92,6 +92,7 @@ class LocalProvider:
             yield Failure(self.name, request.model, kind, error.message, error.hint)
             return
         assert self._http is not None
+        yield Preparing("reading your message")
         async with aclosing(self._http.stream(request)) as events:
             async for event in events:
                 yield await self._explained(event) if isinstance(event, Failure) else event

@@ -233,7 +233,7 @@ class Judge:
             return
         heads = expand(step.words[0], shell.variables)
         rest = all_fields(step.words[1:], shell.variables)
-        if any(isinstance(item, Field) and not item.literal for row in heads for item in row[:1]):
+        if any(not item.literal for row in heads for item in row[:1]):
             ruling.unfixed("the command word is not literal")
         for head in dict.fromkeys(heads):
             argv = [*head, *rest]
@@ -277,9 +277,9 @@ class Judge:
     def probe(self, text: str, shell: Shell, ruling: Ruling, where: str) -> None:
         """Look into text that may be code somewhere else; only danger found there counts."""
         other = Judge(self.scene, self.tables)
-        other.fuel = self.fuel // 2
+        other.fuel = self.fuel
         other.script(text, replace(shell, depth=shell.depth + 1))
-        self.fuel -= other.fuel and (self.fuel // 2 - other.fuel)
+        self.fuel = other.fuel
         worst = other.assessment()
         if worst.tier is Tier.DANGEROUS:
             ruling.danger(f"{where}: {worst.reasons[0]}")

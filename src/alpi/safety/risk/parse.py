@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .quoting import holds_substitution
+from .misread import SUBSTITUTIONS, evaluated_later, false_comment, unseen
 from .steps import Assign, Redirect, Script, Step, TooComplex, Word
 
 if TYPE_CHECKING:
@@ -77,39 +77,12 @@ def parse(command: str) -> Script:
     if tree.root_node.descendant_count > MAX_NODES:
         raise TooComplex("too many words and operators to be judged")
     reader = _Reader(source)
-    if b"#" in source and _false_comment(tree.root_node, source):
+    reader.script.broken |= b"$[" in source  # the old arithmetic, which the grammar does not know
+    if b"#" in source and false_comment(tree.root_node, source):
         reader.script.broken = True
     reader.visit(tree.root_node, _Around())
     reader.script.broken |= tree.root_node.has_error
     return reader.script
-
-
-def _false_comment(root: Node, source: bytes) -> bool:
-    """Whether the grammar takes something for a comment that the shell does not: ``\\ #$(x)`` is one word and runs x."""
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        waiting += node.children
-        if node.type == "comment" and node.start_byte:
-            before = source[: node.start_byte]
-            blank = before[-1:] in (b" ", b"\t", b"\n", b";", b"|", b"&", b"(", b")")
-            slashes = len(before[:-1]) - len(before[:-1].rstrip(b"\\"))
-            if not blank or slashes % 2:
-                return True
-    return False
-
-
-def _substitutions(nodes: list[Node]) -> list[tuple[int, int]]:
-    """Where the outermost substitutions and arithmetic expansions stand, in order."""
-    found: list[tuple[int, int]] = []
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
-        if node.type in _SUBSTITUTIONS:
-            found.append((node.start_byte, node.end_byte))
-        else:
-            waiting += node.children
-    return sorted(found)
 
 
 class _Reader:
@@ -198,6 +171,7 @@ class _Reader:
 
     def visit_c_style_for_statement(self, node: Node, around: _Around) -> list[Step]:
         self.quoted_code(node)
+        self.missed([node], document=True)
         return self._repeating(node, around)
 
     def visit_for_statement(self, node: Node, around: _Around) -> list[Step]:
@@ -284,13 +258,16 @@ class _Reader:
 
     def visit_arithmetic_expansion(self, node: Node, around: _Around) -> list[Step]:
         self.quoted_code(node)
+        self.missed([node], document=True)
+        return self.children(node, around)
+
+    def visit_compound_statement(self, node: Node, around: _Around) -> list[Step]:
+        if node.children[0].type == "((":
+            return self.visit_arithmetic_expansion(node, around)
         return self.children(node, around)
 
     def quoted_code(self, node: Node) -> None:
-        """Quotes do not protect text from the arithmetic reader: ``[[ 'a[$(x)]' -eq 1 ]]`` runs x."""
-        text = self.text(node.start_byte, node.end_byte)
-        if ("'" in text or '"' in text) and ("$(" in text or "`" in text) and "[" in text.lstrip("[ "):
-            self.script.hidden_code = True
+        self.script.hidden_code |= evaluated_later(self.text(node.start_byte, node.end_byte))
 
     # Simple commands
 
@@ -312,6 +289,8 @@ class _Reader:
             elif child.type == "variable_assignment":
                 assigns.append(self.assign(child, around))
             elif child.type != "comment":
+                # After == and =~ the grammar reads a pattern even outside [[, and takes what follows along with it.
+                self.script.broken |= child.type == "regex"
                 parts.append(child)
         step = Step(self.text(node.start_byte, node.end_byte), "command")
         step.words = (*self.words(parts, around), *late)
@@ -344,27 +323,17 @@ class _Reader:
         return words
 
     def missed(self, nodes: list[Node], *, document: bool = False) -> None:
-        """Mark the script as broken if a text holds a substitution for which the grammar gave no node."""
-        start, end = nodes[0].start_byte, nodes[-1].end_byte
-        text = self.source[start:end]
-        if b"`" not in text and b"$(" not in text:
-            return
-        rest, at = b"", start
-        for first, last in _substitutions(nodes):
-            rest += self.source[at:first] + b" "
-            at = last
-        rest += self.source[at:end]
-        if holds_substitution(rest.decode("utf-8", "replace"), document=document):
-            self.script.broken = True
+        self.script.broken |= unseen(nodes, self.source, document=document)
 
     def inner(self, node: Node, around: _Around) -> tuple[Step, ...]:
         """The steps of every substitution somewhere inside a word."""
         if around.depth > MAX_DEPTH:
             raise TooComplex("nested too deeply to be judged")
-        if node.type in _SUBSTITUTIONS:
+        if node.type in SUBSTITUTIONS:
             return tuple(self.visit(node, around))
         if node.type in _WORDS_OF_TEST:
             self.quoted_code(node)
+            self.missed([node], document=node.type != "test_command")
         found: tuple[Step, ...] = ()
         deeper = replace(around, depth=around.depth + 1)
         for child in node.children:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,4 +85,4 @@ class Call:
 
 
 Roles = frozenset[str]
-Special = Mapping[str, object]
+"""What matters of programs that feed others: ``network``, ``decode``, ``shell``, ``interpreter``, ``program``."""

@@ -1,0 +1,95 @@
+"""Prompt caches hit by what a request begins with: each request of a session begins with exactly the bytes of the one before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from alpi.agent import events
+from alpi.agent.turn import Draft
+from tests.support.fakes import Person
+from tests.support.model_server import ModelServer, Recorded, Reply
+from tests.support.stage import Stage, ended, in_loop
+
+TURNS = 50
+MARKER = b',"cache_control":{"type":"ephemeral"}'
+
+
+def script() -> Iterator[tuple[str, list[Reply]]]:
+    """Fifty messages and what the model does about each: talk, think, call tools well and badly, break off."""
+    for number in range(TURNS):
+        read = {"name": "read_file", "arguments": {"path": "a.txt"}}
+        search = {"name": "search_files", "arguments": {"query": "é"}}
+        wrong = {"name": "read_file", "arguments": '{"path": '}
+        refused = {"name": "write_file", "arguments": {"path": "/etc/passwd", "content": "x"}}
+        written = {"name": "write_file", "arguments": {"path": "b.txt", "content": f"{number}\n"}}
+        yield (
+            f"question {number} — ünïcode \u2028 \"quoted\"",
+            [
+                [Reply(text=f"answer {number}")],
+                [Reply(text="I look.", tool_calls=[read, search]), Reply(text="Seen.")],
+                [Reply(reasoning="hm, let me think", tool_calls=[read]), Reply(reasoning="so", text="Done.")],
+                [Reply(tool_calls=[wrong]), Reply(tool_calls=[refused, written]), Reply(text="Well.")],
+                [Reply(text=["broken ", "off ", "here"], truncate=3)],
+                [Reply(text='<tool_call>{"name": "read_file", "arguments": {"path": "a.txt"}}</tool_call>'), Reply(text="So.")],
+                [Reply(text=["slow "] * 500, chunk_delay=0.005)],
+                [Reply(text="", stop="refusal")],
+            ][number % 8],
+        )  # fmt: skip
+
+
+def places_of_markers(raw: bytes) -> set[int]:
+    """Where the cache markers stand, counted in the bytes without them."""
+    return {match.start() - index * len(MARKER) for index, match in enumerate(re.finditer(re.escape(MARKER), raw))}
+
+
+@in_loop
+async def test_fifty_turns_share_their_beginning(kind: str, tmp_path: Path) -> None:
+    calls: list[Recorded] = []
+    session = ""
+    async with ModelServer() as server:
+        for number, (text, replies) in enumerate(script()):
+            if number in (0, 25):  # in the middle another process goes on with it
+                stage = Stage(server, kind=kind, folder=tmp_path, session=session)
+                stage.write("a.txt", "hello é\n")
+                session = stage.session.id
+            server.add(*replies)
+            person = Person()
+            async for event in stage.agent.turn(stage.session, Draft(text), person):
+                if isinstance(event, events.Text) and event.text.startswith("slow"):
+                    person.interrupt.set()
+            stage.clock.go_on(977)
+        calls = server.model_calls
+        await stage.agent.aclose()
+    assert len(calls) > TURNS
+    for before, after in pairwise(calls):
+        assert before.body["tools"] == after.body["tools"]
+        old, new = before.raw.replace(MARKER, b""), after.raw.replace(MARKER, b"")
+        assert old.endswith(b"]}")
+        assert new.startswith(old[:-2] + b","), where_they_part(old, new)
+        if kind == "anthropic":
+            # The provider looks the cache up at the markers: where this request ended, the next one must have one too.
+            assert max(places_of_markers(before.raw)) in places_of_markers(after.raw)
+    assert calls[0].raw.count(MARKER) <= 4
+    assert calls[-1].raw.count(MARKER) <= 4
+
+
+def where_they_part(old: bytes, new: bytes) -> str:
+    place = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    return f"the bytes part at {place}:\n{old[place - 200 : place + 100]!r}\n{new[place - 200 : place + 100]!r}"
+
+
+@in_loop
+async def test_what_changes_stands_in_the_newest_message(kind: str, tmp_path: Path) -> None:
+    async with ModelServer(["a", "b"]) as server, Stage(server, kind=kind, folder=tmp_path) as stage:
+        await stage.turn("one")
+        stage.clock.go_on(86_400)
+        assert ended(await stage.turn("two")).stop == "end"
+        first, second = (call.raw.decode() for call in server.model_calls)
+        assert "2026-11-23" in first
+        assert "2026-11-24" not in first
+        assert second.index("2026-11-24") > second.index("two") > second.index("2026-11-23")
+        head = first[: first.index('"messages"')]
+        assert "2026" not in head
