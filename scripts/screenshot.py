@@ -107,8 +107,7 @@ def play(folder: Path, model: str) -> str:
             config["providers"] = {"demo": {"kind": "openai", "base_url": server.url}}
         (home / ".alpi" / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
         terminal = stack.enter_context(Terminal(folder / "t", WIDTH, HEIGHT, environ=environ, cwd=workspace))
-        terminal.enter("alpi")
-        terminal.wait_for("\n>")
+        terminal.chat()
         for question in QUESTIONS:
             terminal.enter(question)
             answer(terminal)

@@ -28,10 +28,9 @@ february,rent,950.00
     "trips/lisbon.md": """\
 # Lisbon, 3 to 7 June
 
-Flight TP 1047, departs 07:25, seat 14C.
-Hotel: Casa do Largo, two rooms.
-
-To do: book the tram tour.
+flight: TP 1047, departs 07:25, seat 14C
+hotel: Casa do Largo, two rooms
+to do: book the tram tour
 """,
     "src/greet.py": """\
 def greet(name):
@@ -44,10 +43,10 @@ if __name__ == "__main__":
 }
 SUGGESTIONS = """\
 Things to try:
-  What time does the Lisbon flight leave?
+  When does the flight in trips/lisbon.md leave?
   Which file mentions the dentist?
-  In trips/lisbon.md the hotel is now Pensao Sol.
-  Write a packing list for Lisbon to packing.md.
+  In trips/lisbon.md the hotel Casa do Largo is now Pensao Sol.
+  Create packing.md with the lines: passport, charger, sunglasses.
 """
 
 

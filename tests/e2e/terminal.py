@@ -8,7 +8,6 @@ with stage(tmp_path, ["hello"]) as s:      # a scripted model server, a profile 
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import subprocess
 import sys
@@ -56,16 +55,21 @@ class Terminal:
         self._socket = folder / "tmux"
         self._log = folder / "output"
         self._log.touch()
+        self._prompts = folder / "prompts"
+        self._prompts.touch()
+        self._due = 1
         settings = folder / "tmux.conf"
         settings.write_text(f"set -g history-limit {HISTORY_LINES}\nset -g status off\nset -sg escape-time 0\n")
+        # Each time the shell asks for a command, it writes down how the last one ended.
         variables = [f"{name}={value}" for name, value in environ.items()]
+        variables.append(f"PROMPT_COMMAND=echo $? >> {shlex.quote(str(self._prompts))}")
         bash = ["bash", "--norc", "--noprofile", "--noediting"]
         shell = shlex.join(["env", "-i", f"TERM={term}", "PS1=$ ", "HISTFILE=/dev/null", *variables, *bash])
         size = ["-x", str(width), "-y", str(height)]
         self._tmux("-f", str(settings), "new-session", "-d", "-s", "t", *size, "-c", str(cwd), shell)
         self._tmux("set", "-g", "window-size", "manual")  # in the settings file this would end tmux 3.3 at once
         self._tmux("pipe-pane", "-t", "t", "-o", f"cat >> {shlex.quote(str(self._log))}")
-        self.wait_for("$")
+        self.wait_shell()
 
     def __enter__(self) -> Terminal:
         return self
@@ -96,9 +100,14 @@ class Terminal:
         self._tmux("set-buffer", "--", text)
         self._tmux("paste-buffer", "-p", "-r", "-t", "t")
 
+    def shell(self, line: str) -> None:
+        """Type a line into the shell."""
+        self._due += 1
+        self.enter(line)
+
     def run(self, *command: str | Path) -> None:
         """Type a command into the shell."""
-        self.enter(shlex.join(map(str, command)))
+        self.shell(shlex.join(map(str, command)))
 
     def alpi(self, *arguments: str) -> None:
         """Type an ``alpi`` command into the shell."""
@@ -147,15 +156,20 @@ class Terminal:
         return self.wait(lambda screen: screen.count(text) >= count, repr(text), seconds)
 
     def wait_shell(self, seconds: float = PATIENCE) -> str:
-        """Wait until the program has ended and the shell asks for the next command."""
-        return self.wait(lambda screen: screen.split("\n")[-1].strip() == "$", "the shell's prompt", seconds)
+        """Wait until what was typed into the shell has ended and it asks for the next command; gives that screen."""
+
+        def ready(screen: str) -> bool:
+            return len(self._ended()) >= self._due and screen.split("\n")[-1].strip() == "$"
+
+        return self.wait(ready, "the shell's prompt", seconds)
 
     def exit_code(self) -> int:
-        """The exit code of the command that the shell ran last."""
+        """The exit code of what was typed into the shell last: what ``echo $?`` would say."""
         self.wait_shell()
-        self.enter('echo "code=$?."')
-        screen = self.wait(lambda screen: re.search(r"code=\d+\.", screen) is not None, "an exit code")
-        return int(re.findall(r"code=(\d+)\.", screen)[-1])
+        return self._ended()[self._due - 1]
+
+    def _ended(self) -> list[int]:
+        return [int(line) for line in self._prompts.read_text().split()]
 
     def kill(self) -> None:
         """End the terminal and what runs in it."""

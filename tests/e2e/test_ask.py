@@ -102,7 +102,7 @@ AT_200 = AT_80.replace("is\n   narrow", "is narrow")
 @pytest.mark.parametrize(("width", "expected"), [(40, AT_40), (80, AT_80), (200, AT_200)])
 def test_markdown_is_set_for_the_width_of_the_terminal(tmp_path: Path, width: int, expected: str) -> None:
     with stage(tmp_path, [Reply(text=DOCUMENT, chunk_size=7)], width=width, height=60) as s:
-        s.terminal.enter("alpi ask hi; echo over")
+        s.terminal.shell("alpi ask hi; echo over")
         screen = s.terminal.wait_for("\nover")
         assert screen.partition("echo over\n")[2].partition("over")[0] == expected
 
@@ -193,7 +193,7 @@ def test_exit_codes(tmp_path: Path) -> None:
         s.terminal.wait_for("no such thing")
         assert s.terminal.exit_code() == 1
         s.terminal.run("clear")
-        s.terminal.enter("alpi ask three </dev/null")  # nobody can be asked
+        s.terminal.shell("alpi ask three </dev/null")  # nobody can be asked
         s.terminal.wait_for("It was not allowed.")
         assert s.terminal.exit_code() == 3
         s.terminal.run("clear")
@@ -208,7 +208,7 @@ def test_exit_codes(tmp_path: Path) -> None:
 
 def test_into_a_pipe_goes_the_bare_answer(tmp_path: Path) -> None:
     with stage(tmp_path, [Reply(text=DOCUMENT, tool_calls=[]), DOCUMENT], height=60) as s:
-        s.terminal.enter("alpi ask hi | cat > piped; alpi ask hi > written 2> said")
+        s.terminal.shell("alpi ask hi | cat > piped; alpi ask hi > written 2> said")
         s.wait_calls(2)
         s.terminal.wait_shell()
         assert (s.workspace / "piped").read_text() == DOCUMENT

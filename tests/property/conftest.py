@@ -15,3 +15,10 @@ def folder() -> Iterator[Path]:
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
         yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def on_disk() -> Iterator[Path]:
+    """The same on the disk: tools do not read what stands in the folder of devices."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)

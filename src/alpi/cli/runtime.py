@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ..base.clock import SystemClock
 from ..base.config import load_config
@@ -127,7 +128,8 @@ class Runtime:
         opened: dict[str, Provider] = {}
         for full in self.model_names(override):
             provider, model = split(full)
-            forbidden = self.policy.model_refused(full)
+            host = urlsplit(connections.described(provider).base_url).hostname
+            forbidden = self.policy.model_refused(full) or (self.policy.host_refused(host) if host else "")
             if forbidden:
                 raise Refused(forbidden, "Ask whoever looks after this machine, or choose another model")
             if provider not in opened:

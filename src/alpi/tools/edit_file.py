@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
@@ -17,8 +18,9 @@ from .text import decode, is_binary, plural, unified_diff
 from .write_file import note_written
 
 LARGEST = 16 << 20
-# Comparing every stretch of a file with what was asked for costs lines x lines; longer files are compared by their first line only.
-MOST_COMPARED = 4000
+# Bounds of the search for what is nearest, so that it takes no time in any file: lines of a stretch that are compared, places that are
+# looked at, lines that are compared with the longest one asked for.
+MOST_COMPARED, MOST_PLACES, MOST_ALIKE = 40, 20, 1000
 
 
 class EditFile:
@@ -104,26 +106,38 @@ def _replaced(text: str, places: Sequence[tuple[int, int]], new: str) -> str:
 
 def _nearest(text: str, wanted: str) -> str:
     """Where the file comes closest to what was asked for, with its exact text, so that the next try can be right."""
-    lines, asked = text.split("\n"), wanted.strip("\n").split("\n")
     if not text:
         return "The file is empty"
-    size = len(asked)
-    joined = "\n".join(line.strip() for line in asked)
-    starts = range(max(1, len(lines) - size + 1))
-    if len(lines) > MOST_COMPARED or len(joined) > 4000:
-        first = set(difflib.get_close_matches(asked[0].strip(), {line.strip() for line in lines[:50_000]}, 3, 0.7))
-        starts = range(0) if not first else starts
-        starts_list = [start for start in starts if lines[start].strip() in first][:20]
-    else:
-        starts_list = list(starts)
-    best, at = 0.0, -1
+    whole = text.split("\n")
+    lines, asked = [line.strip() for line in whole], [line.strip() for line in wanted.strip("\n").split("\n")]
     matcher = difflib.SequenceMatcher(autojunk=False)
-    matcher.set_seq2(joined)
-    for start in starts_list:
-        matcher.set_seq1("\n".join(line.strip() for line in lines[start : start + size]))
-        if matcher.real_quick_ratio() > best and matcher.quick_ratio() > best and (ratio := matcher.ratio()) > best:
-            best, at = ratio, start
-    if best < 0.5:
+
+    def likeness(start: int) -> float:
+        pairs = list(zip(asked, lines[start : start + len(asked)], strict=False))[:MOST_COMPARED]
+        total = 0.0
+        for one, other in pairs:
+            matcher.set_seqs(one[:500], other[:500])
+            total += matcher.ratio()
+        return total / min(len(asked), MOST_COMPARED)
+
+    best = max(_candidates(lines, asked), key=likeness, default=0)
+    if likeness(best) < 0.5:
         return "Nothing in it is like that; read it first"
-    near = "\n".join(lines[at : at + size])
-    return f"Nearest is line {at + 1}:\n{near[:1500]}"
+    near = "\n".join(whole[best : best + len(asked)])
+    return f"Nearest is line {best + 1}:\n{near[:1500]}"
+
+
+def _candidates(lines: Sequence[str], asked: Sequence[str]) -> set[int]:
+    """Where the text may have been meant to begin: where lines of it stand as they are, or one that is like its longest one."""
+    places: dict[str, list[int]] = {line: [] for line in asked if line}
+    for number, line in enumerate(lines):
+        if line in places and len(places[line]) < MOST_PLACES:
+            places[line].append(number)
+    votes = Counter(place - number for number, line in enumerate(asked) for place in places.get(line, ()))
+    starts = {start for start, _ in votes.most_common(MOST_PLACES)}
+    at = max(range(len(asked)), key=lambda number: len(asked[number]))
+    words = set(re.findall(r"\w+", asked[at]))
+    alike = sorted(set(lines), key=lambda line: (-len(words.intersection(re.findall(r"\w+", line))), line))
+    for line in difflib.get_close_matches(asked[at][:500], alike[:MOST_ALIKE], 3, 0.6):
+        starts.add(lines.index(line) - at)
+    return {max(0, start) for start in starts}

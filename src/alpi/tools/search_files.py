@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
@@ -20,10 +20,8 @@ from ..base.errors import Refused, StorageError
 from ..safety.actions import Action, ReadPath
 from ..safety.paths import PathGuard
 from ..safety.tiers import Tier
+from .ignoring import IgnoreFile, is_ignored, read_ignore_file
 from .text import decode, is_binary, lines_of, plural
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
 
 MOST_HITS = 100
 MOST_PER_FILE = 20
@@ -120,17 +118,17 @@ class Walk:
             return
         yield from self._folder(self._root, self._ignored_above())
 
-    def _ignored_above(self) -> list[tuple[Path, GitIgnoreSpec]]:
+    def _ignored_above(self) -> list[IgnoreFile]:
         """The rules of the folders above, up to the repository's root: a search below a folder obeys them too."""
         top = next((folder for folder in (self._root, *self._root.parents) if (folder / ".git").exists()), None)
         if top is None or top == self._root:
             return []
         between = [folder for folder in reversed(self._root.parents) if folder.is_relative_to(top)]
-        return [(folder, spec) for folder in between if (spec := _ignore_file(folder)) is not None]
+        return [found for folder in between if (found := read_ignore_file(folder)) is not None]
 
-    def _folder(self, folder: Path, ignored: list[tuple[Path, GitIgnoreSpec]]) -> Iterator[Path]:
-        spec = _ignore_file(folder)
-        rules = [*ignored, (folder, spec)] if spec is not None else ignored
+    def _folder(self, folder: Path, ignored: list[IgnoreFile]) -> Iterator[Path]:
+        own = read_ignore_file(folder)
+        rules = [*ignored, own] if own is not None else ignored
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError:
@@ -141,7 +139,7 @@ class Walk:
                 return
             path = Path(entry.path)
             is_dir = entry.is_dir(follow_symlinks=False)
-            if entry.is_symlink() or (is_dir and entry.name in SKIPPED) or _is_ignored(path, is_dir, rules):
+            if entry.is_symlink() or (is_dir and entry.name in SKIPPED) or is_ignored(path, is_dir, rules):
                 continue
             if not is_dir and not (entry.is_file(follow_symlinks=False) and self._named(path)):
                 continue
@@ -244,25 +242,3 @@ def _answer(args: SearchFiles.Arguments, found: Found, walk: Walk) -> Result:
         return Result("\n".join([f"Nothing found for {what}{where}.", *notes]), "nothing found")
     summary = plural(len(found.lines), "hit" if args.query else "file")
     return Result("\n".join([*found.lines, *notes]), summary)
-
-
-def _ignore_file(folder: Path) -> GitIgnoreSpec | None:
-    try:
-        # Git does not follow a link there either, and must not wait for a pipe.
-        descriptor = os.open(folder / ".gitignore", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            text = file.read(LARGEST_FILE).decode("utf-8", "replace")
-    except OSError:
-        return None
-    from pathspec import GitIgnoreSpec
-
-    return GitIgnoreSpec.from_lines(line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n"))
-
-
-def _is_ignored(path: Path, is_dir: bool, rules: Sequence[tuple[Path, GitIgnoreSpec]]) -> bool:
-    """As git does: the last rule that speaks of a path decides, and a deeper .gitignore stands above a shallower one."""
-    for folder, spec in reversed(rules):
-        verdict = spec.check_file(path.relative_to(folder).as_posix() + ("/" if is_dir else "")).include
-        if verdict is not None:
-            return verdict
-    return False

@@ -24,6 +24,7 @@ class MarkdownStream:
         self._colour = colour
         self._splitter = BlockSplitter()
         self._shown = ""
+        self._shown_at = (0, 0)
         self._begun = False
         self._warmed = False
 
@@ -40,6 +41,7 @@ class MarkdownStream:
         text = self._splitter.open_text
         if text and not self._shown:
             self._set_apart(self._splitter.spaced)
+            self._shown_at = self._screen.size
         self._screen.write(text[len(self._shown) :])
         self._shown = text
 
@@ -48,7 +50,7 @@ class MarkdownStream:
         block = self._splitter.finish()
         if block is not None:
             self._settle(block)
-        elif self._shown:  # nothing but spaces
+        elif self._shown and self._replaceable():  # nothing but spaces
             self._screen.erase(self._shown)
         self._shown, self._begun = "", False
 
@@ -56,15 +58,15 @@ class MarkdownStream:
         """Put a whole block in the place of what is on the screen of it."""
         from .setting import set_block
 
-        if self._shown and not self._screen.fits(self._shown):
-            # Part of it has scrolled away: it stays as it was written, and is only ended.
+        if self._shown and not self._replaceable():
+            # It stays as it was written, and is only ended.
             self._screen.write(block.written[len(self._shown) :].rstrip("\n") + "\n")
         else:
             if self._shown:
                 self._screen.erase(self._shown)
             else:
                 self._set_apart(block.spaced)
-            for line in set_block(block, self._screen.width, self._colour):
+            for line in set_block(block, self._screen.size[0], self._colour):
                 self._screen.write(f"{line}\n")
         self._shown = ""
 
@@ -73,8 +75,13 @@ class MarkdownStream:
             self._screen.write("\n")
         self._begun = True
 
+    def _replaceable(self) -> bool:
+        """Whether what is shown of the open block can be taken back: none of it has scrolled away, and nobody knows where a terminal
+        has put it if the size has changed since."""
+        return self._screen.size == self._shown_at and self._screen.fits(self._shown)
+
     def _crowded(self) -> bool:
         """Whether code is about to outgrow the screen: then it is set in parts."""
-        return self._screen.fits(self._shown) and (
-            self._screen.rows(self._splitter.open_text) * 3 > self._screen.height * 2
+        return (not self._shown or self._replaceable()) and (
+            self._screen.rows(self._splitter.open_text) * 3 > self._screen.size[1] * 2
         )

@@ -23,14 +23,20 @@ class Screen:
         self._line = ""
         self._tail: list[tuple[str, str, str]] = []
         self._laid = ""
+        self._laid_at = (0, 0)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows, now."""
+        try:
+            size = os.get_terminal_size(self._out.fileno())
+        except (OSError, ValueError):
+            return 80, 24
+        return size.columns or 80, size.lines or 24
 
     @property
     def width(self) -> int:
-        return self._size().columns
-
-    @property
-    def height(self) -> int:
-        return self._size().lines
+        return self.size[0]
 
     def write(self, text: str) -> None:
         """Write on, at the cursor."""
@@ -43,12 +49,12 @@ class Screen:
 
     def fits(self, text: str) -> bool:
         """Whether a text that ends at the cursor is still on the screen from its beginning."""
-        return self.rows(text) < self.height
+        return self.rows(text) < self.size[1]
 
     def erase(self, text: str) -> None:
         """Take back a text that ends at the cursor and began at the left edge. It must fit."""
         self.lift()
-        self._out.write(self._back_over(text))
+        self._out.write(back_over(self.rows(text)))
         self._line = ""
 
     def rows(self, text: str) -> int:
@@ -64,9 +70,14 @@ class Screen:
 
     def lift(self) -> None:
         """Take the tail away; the cursor is where the text ends."""
-        if self._laid:
-            self._out.write(self._back_over(self._laid) + self._line)
-            self._laid = ""
+        if self._laid and self.size == self._laid_at:
+            self._out.write(back_over(self.rows(self._laid)) + self._line)
+        elif self._laid:
+            # Nobody knows where a terminal has put the text when its size changed. A line of the tail takes one row at least; so much
+            # can be taken back without harm, and the text goes on in a line of its own.
+            self._out.write(back_over(self._laid.count("\n") + (0 if self._line else 1)))
+            self._line = ""
+        self._laid = ""
 
     def lay(self) -> None:
         """Put the tail down again."""
@@ -75,19 +86,13 @@ class Screen:
             laid = above + "\n".join(text for _, text, _ in self._tail)
             if self.fits(laid):
                 self._out.write(above[-1:] + "\n".join("".join(line) for line in self._tail))
-                self._laid = laid
+                self._laid, self._laid_at = laid, self.size
         self._out.flush()
 
-    def _back_over(self, text: str) -> str:
-        height = self.rows(text)
-        return f"\x1b[{height - 1}A\r\x1b[J" if height > 1 else "\r\x1b[J"
 
-    def _size(self) -> os.terminal_size:
-        try:
-            size = os.get_terminal_size(self._out.fileno())
-        except (OSError, ValueError):
-            return os.terminal_size((80, 24))
-        return os.terminal_size((size.columns or 80, size.lines or 24))
+def back_over(rows: int) -> str:
+    """The code that takes back so many rows, of which the cursor is in the last."""
+    return f"\x1b[{rows - 1}A\r\x1b[J" if rows > 1 else "\r\x1b[J"
 
 
 def line_rows(line: str, width: int) -> int:

@@ -60,3 +60,16 @@ def _substitutions(nodes: list[Node]) -> list[tuple[int, int]]:
         else:
             waiting += node.children
     return sorted(found)
+
+
+def ends_earlier(substitution: bytes) -> bool:
+    """Whether the shell ends a backtick substitution before the grammar does: at the next backtick, quotes or not."""
+    inner = substitution.lstrip(b"$")
+    if not inner.startswith(b"`"):
+        return False
+    at = 1
+    while at < len(inner) - 1:
+        if inner[at : at + 1] == b"`":
+            return True
+        at += 2 if inner[at : at + 1] == b"\\" else 1
+    return False

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .misread import SUBSTITUTIONS, evaluated_later, false_comment, unseen
+from .misread import SUBSTITUTIONS, ends_earlier, evaluated_later, false_comment, unseen
 from .steps import Assign, Redirect, Script, Step, TooComplex, Word
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ class _Reader:
         return self.children(node, self.sub(around))
 
     def visit_command_substitution(self, node: Node, around: _Around) -> list[Step]:
+        self.script.broken |= ends_earlier(self.source[node.start_byte : node.end_byte])
         return self.children(node, replace(self.sub(around), upstream=(), stdin=()))
 
     visit_process_substitution = visit_command_substitution

@@ -45,9 +45,8 @@ def judge_program(judge: Bench, call: Call, ruling: Ruling) -> None:
         return
     if name in call.shell.functions:
         ruling.scope.program = name
-        ruling.unfixed(
-            f"{name} is defined as a function in the same command"
-        ) if name in judge.tables.programs else None
+        if name in judge.tables.programs:
+            ruling.unfixed(f"{name} is defined as a function in the same command")
         if (
             call.arguments
             and not call.arguments[0].text.startswith("-")

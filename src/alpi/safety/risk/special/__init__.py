@@ -31,6 +31,7 @@ SPECIALS: Mapping[str, Special] = MappingProxyType(
         "trap": Special(shells.judge_trap, instead=True),
         "alias": Special(shells.judge_alias, instead=True),
         "interpreter": Special(shells.judge_interpreter),
+        "declared": Special(shells.judge_declared),
         "evaluates": Special(shells.judge_evaluates),
         "printf": Special(shells.judge_printf),
         "env": Special(wrappers.judge_env),

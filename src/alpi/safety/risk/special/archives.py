@@ -36,10 +36,11 @@ def judge_tar(judge: Bench, call: Call, entry: Entry, options: Options, ruling: 
         for item in folders or [Field(".")]:
             kinds.judge_kind(judge, call, "change", item, ruling)
         ruling.caution("unpacks an archive, which decides what is written and overwritten")
-    elif options.has("-t", "--list", "-d", "--diff", "--compare"):
+    elif options.has_exactly("-t", "--list", "-d", "--diff", "--compare"):
         _files(judge, call, archive, "read", ruling)
     else:
-        ruling.caution("packs files") if options.has("-u", "-r", "-A", "--delete", "--update", "--append") else None
+        if options.has("-u", "-r", "-A", "--delete", "--update", "--append"):
+            ruling.caution("changes an archive")
         _files(judge, call, archive, "write", ruling)
         for base in folders or [Field("")]:
             for item in options.operands:

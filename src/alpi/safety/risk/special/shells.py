@@ -69,10 +69,12 @@ def judge_interpreter(judge: Bench, call: Call, entry: Entry, options: Options, 
     if options.operands and options.operands[0].text != "-":
         sources.script_file(judge, call, options.operands[0], ruling)
         return
-    if options.flags and all(flag.name in {"-V", "-v", "--version", "--help", "-h"} for flag in options.flags):
-        return
     ruling.scope.possible = False
     upstream = call.step.upstream or call.shell.upstream
+    asks = {"-V", "--version", "--help", "-h"} | ({"-v"} if entry.name != "python" else set())
+    fed = upstream or any(item.op.startswith("<") for item in call.step.redirects)
+    if not fed and options.flags and all(flag.name in asks for flag in options.flags):
+        return
     if upstream:
         sources.judge_source(ruling, sources.roles_of(upstream, judge.tables))
     for item in call.step.redirects:
@@ -102,3 +104,14 @@ def judge_evaluates(judge: Bench, call: Call, entry: Entry, options: Options, ru
             reason = environment.risk_of(item.text.partition("=")[0], judge.tables.environment)
             if reason:
                 ruling.caution(f"{item.text} is set: {reason}")
+
+
+def judge_declared(judge: Bench, call: Call, entry: Entry, options: Options, ruling: Ruling) -> None:
+    """``export`` and its like where the grammar sees no declaration: behind ``!``, ``command`` or ``builtin``."""
+    if not options.operands:
+        ruling.danger(f"{entry.name} prints every variable of the shell, secrets included")
+    for item in options.operands:
+        name, _, value = item.text.partition("=")
+        environment.judge_name(judge, name, [value], call.shell, ruling, visible=True)
+        if environment.has_code(item.text) or options.has("-n") or not item.known:
+            ruling.unfixed(f"{entry.name} sets what can only be known when it runs")
