@@ -101,7 +101,8 @@ class Terminal:
         self._tmux("paste-buffer", "-p", "-r", "-t", "t")
 
     def shell(self, line: str) -> None:
-        """Type a line into the shell."""
+        """Type a line into the shell, as soon as what was typed before has ended."""
+        self.wait_shell()
         self._due += 1
         self.enter(line)
 
