@@ -37,7 +37,8 @@ test: $(VENV)/.dev system-tests ## the fast suite
 	$(BIN)/python -m pytest -n 2 -m "not e2e and not live and not slow"
 
 test-e2e: $(VENV)/.dev system-e2e ## the real program in a real terminal, against real servers
-	$(BIN)/python -m pytest -m "e2e or slow" --timeout 300
+	$(BIN)/python -m pytest -m slow -n 2 --timeout 600
+	$(BIN)/python -m pytest -m "e2e and not slow" --timeout 300
 
 test-live: $(VENV)/.dev $(VENV)/.local $(WEIGHTS) system-e2e ## the real local model
 	$(BIN)/python -m pytest -m live --timeout 900

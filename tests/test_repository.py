@@ -66,7 +66,9 @@ def test_every_dependency_is_locked_and_explained() -> None:
     pages = (ROOT / "docs" / "ARCHITECTURE.md").read_text().lower()
     for requirement in project["dependencies"]:
         name = re.split(r"[<>=!~\[; ]", requirement)[0]
-        assert f"\n{re.sub('[._]', '-', name)}==" in f"\n{core}", f"{name} is not in requirements/core.txt; run scripts/lock.py"
+        assert f"\n{re.sub('[._]', '-', name)}==" in f"\n{core}", (
+            f"{name} is not in requirements/core.txt; run scripts/lock.py"
+        )
         assert name.lower() in pages, f"{name} has no line in docs/ARCHITECTURE.md"
 
 
