@@ -57,7 +57,7 @@ def test_dash_c_goes_on_with_the_last_conversation(tmp_path: Path) -> None:
         s.terminal.chat("-c")
         assert "going on with session" in s.terminal.screen()
         s.terminal.enter("what is my colour?")
-        s.terminal.wait_for("It is blue.")
+        s.terminal.wait_for("It is blue.\n\n>")
         assert ["my colour is blue" in str(m) for m in s.sent(1)].count(True) == 1
         assert roles(s) == ["user", "assistant"] * 2
 
@@ -98,7 +98,7 @@ def test_ctrl_c_stops_the_turn_within_a_second_and_the_chat_goes_on(tmp_path: Pa
         s.terminal.wait_for("(stopped; what was said so far is kept)")
         assert time.monotonic() - pressed < 1.5
         s.terminal.enter("and now?")
-        s.terminal.wait_for("Going on.")
+        s.terminal.wait_for("Going on.\n\n>")
         left = s.server.model_calls[0].disconnected
         assert left is not None
         assert left - pressed < 1.5
@@ -115,7 +115,7 @@ def test_ctrl_c_before_the_first_word(tmp_path: Path) -> None:
         s.terminal.press("C-c")
         s.terminal.wait_for("(stopped", seconds=3)
         s.terminal.enter("and now?")
-        s.terminal.wait_for("Going on.")
+        s.terminal.wait_for("Going on.\n\n>")
         assert "and now?" in s.last_said(1)
 
 
@@ -131,7 +131,7 @@ def test_ctrl_c_stops_a_running_tool(tmp_path: Path) -> None:
         assert time.monotonic() - pressed < 2
         assert "sleep 31.5 …" not in s.terminal.screen()
         s.terminal.enter("and now?")
-        s.terminal.wait_for("Going on.")
+        s.terminal.wait_for("Going on.\n\n>")
         assert roles(s) == ["user", "assistant", "tool", "user", "assistant"]
 
 
@@ -145,7 +145,7 @@ def test_ctrl_c_at_a_question_refuses_and_leaves_a_whole_transcript(tmp_path: Pa
         s.terminal.wait_for("(stopped", seconds=3)
         assert not target.exists()
         s.terminal.enter("and now?")
-        s.terminal.wait_for("Going on.")
+        s.terminal.wait_for("Going on.\n\n>")
         assert roles(s) == ["user", "assistant", "tool", "user", "assistant"]
         assert [m["role"] for m in s.sent(1)] == ["user", "assistant", "tool", "user"]
 
@@ -190,6 +190,29 @@ def test_a_message_typed_during_a_turn_waits_and_is_answered(tmp_path: Path) -> 
         assert "(waits)" not in history
         assert history.count("Slowly, word by word") == 3
         assert history.count("and the second") == 1
+
+
+def test_a_paste_during_a_turn_is_one_message(tmp_path: Path) -> None:
+    with stage(tmp_path, [SLOW, "Read it."]) as s:
+        s.terminal.chat()
+        s.terminal.enter("first")
+        s.terminal.wait_for("Slowly")
+        s.terminal.paste("line one\nline two")
+        s.terminal.wait_for("> line one line two")
+        s.terminal.press("Enter")
+        s.terminal.wait_for("Read it.")
+        assert "line one\nline two" in s.last_said(1)
+        assert len(s.server.model_calls) == 2
+
+
+def test_ctrl_d_during_a_turn_leaves_after_it(tmp_path: Path) -> None:
+    with stage(tmp_path, [SLOW]) as s:
+        s.terminal.chat()
+        s.terminal.enter("first")
+        s.terminal.wait_for("Slowly")
+        s.terminal.press("C-d")
+        assert s.terminal.exit_code() == 0
+        assert s.terminal.history().count("Slowly, word by word") == 3
 
 
 def test_what_was_begun_during_a_turn_stands_at_the_next_prompt(tmp_path: Path) -> None:

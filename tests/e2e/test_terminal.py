@@ -38,8 +38,8 @@ def test_a_storm_of_sizes_while_text_arrives_leaves_no_copies(tmp_path: Path) ->
         marks = re.findall(r"mark\d+x", s.terminal.history())
         wanted = re.findall(r"mark\d+x", text)
         assert list(dict.fromkeys(marks)) == wanted
-        # Between asking for the size and writing, the size may change: that may cost a line, never a flood.
-        assert len(marks) <= len(wanted) + 3
+        # The first change may come between asking for the size and drawing: that may cost the lines of a block, never a flood.
+        assert len(marks) <= len(wanted) + 5
 
 
 def test_resizing_at_the_prompt_writes_nothing(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class Home:
         out, err = _Stream(), _Stream()
         with redirect_stdout(out), redirect_stderr(err):
             try:
-                code = main(list(argv), {**self.environ, **(environ or {})})
+                code = main(list(argv), self.environ if environ is None else type(environ)({**self.environ, **environ}))
             except SystemExit as leaving:
                 code = leaving.code if isinstance(leaving.code, int) else 0 if leaving.code is None else 1
         return Finished(code, out.text(), err.text())

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..base.errors import UsageError
-from .options import model_option, session_options
+from .options import turn_options
 
 if TYPE_CHECKING:
     import argparse
@@ -40,8 +40,7 @@ MOST_PIPED = 400_000
 def add(parser: argparse.ArgumentParser) -> None:
     """Options of ``alpi ask``."""
     parser.add_argument("text", nargs="*", metavar="TEXT", help="the question")
-    session_options(parser)
-    model_option(parser)
+    turn_options(parser, "print the answer as it comes, without setting its Markdown", repeated=True)
     parser.add_argument(
         "--attach",
         action="append",
@@ -50,9 +49,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="hand over a text file or picture; may be repeated",
     )
     parser.add_argument("--json", action="store_true", help="print each event as a JSON object on its own line")
-    parser.add_argument(
-        "--plain", action="store_true", help="print the answer as it comes, without setting its Markdown"
-    )
     parser.set_defaults(run=run)
 
 

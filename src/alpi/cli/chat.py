@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ..base.message import AssistantMessage
-from .options import model_option, session_options
+from .options import turn_options
 
 if TYPE_CHECKING:
     import argparse
@@ -30,11 +30,7 @@ Ctrl-C stops what alpi is doing; twice in a row leaves. A line that ends in \\ g
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Options of the chat."""
-    session_options(parser)
-    model_option(parser)
-    parser.add_argument(
-        "--plain", action="store_true", help="never move the cursor: for screen readers and simple terminals"
-    )
+    turn_options(parser, "never move the cursor: for screen readers and simple terminals")
     parser.set_defaults(run=run)
 
 

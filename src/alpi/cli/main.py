@@ -56,7 +56,9 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     prepare_streams()
     try:
         args = build_parser().parse_args(argv)
-        return int(args.run(args, environ))
+        code = int(args.run(args, environ))
+        sys.stdout.flush()  # what cannot be written is told here, not by Python when it ends
+        return code
     except AlpiError as error:
         print(f"alpi: {error.message}", file=sys.stderr)
         if error.hint:
@@ -65,15 +67,23 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does; Python would complain once more when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()  # whoever read it has gone, as `head` does
         return 141
+    except OSError as error:
+        _abandon_output()
+        print(f"alpi: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        return 1
     except Exception as error:
         if environ.get("ALPI_DEBUG"):
             raise
         print(f"alpi: internal error: {type(error).__name__}: {error}", file=sys.stderr)
         print("  This is a bug in alpi. ALPI_DEBUG=1 shows where; please report it with that text", file=sys.stderr)
         return 1
+
+
+def _abandon_output() -> None:
+    """Let what is left of the output go; Python would complain once more when it closes the stream."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build_parser() -> argparse.ArgumentParser:

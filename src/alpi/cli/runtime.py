@@ -84,9 +84,17 @@ class Runtime:
             NotConfigured: the configured one is not a folder.
         """
         if not self.config.workspace:
-            here = Path.cwd()
+            try:
+                here = Path.cwd()
+            except FileNotFoundError as error:
+                raise NotConfigured(
+                    "the folder that alpi was started in does not exist any more", "cd to another one"
+                ) from error
             return here, f"no workspace is set; using this folder, {here} (set one: alpi config set workspace FOLDER)"
-        folder = Path(self.config.workspace).expanduser()
+        try:
+            folder = Path(self.config.workspace).expanduser()
+        except RuntimeError:  # ~name of somebody whom this machine does not know
+            folder = Path(self.config.workspace)
         if not folder.is_absolute():
             raise NotConfigured(
                 f"workspace must be an absolute path, not {self.config.workspace!r}", "alpi config set workspace FOLDER"

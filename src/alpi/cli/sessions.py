@@ -44,10 +44,8 @@ def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the sessions, newest first."""
     import dataclasses
 
-    import msgspec
-
     from ..base.text import one_line
-    from ..tui.terminal import columns, is_terminal
+    from ..tui.terminal import columns, is_terminal, json_line
     from .runtime import Runtime
 
     if args.limit < 1:
@@ -55,7 +53,7 @@ def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     found = Runtime(args.profile, environ).sessions.recent(args.limit)
     if args.json:
         for info in found:
-            print(msgspec.json.encode(dataclasses.asdict(info) | {"path": str(info.path)}).decode())
+            print(json_line(dataclasses.asdict(info) | {"path": str(info.path)}, sys.stdout))
         return 0
     if not found:
         print("no conversations yet; start one with: alpi")
@@ -87,9 +85,11 @@ def run_export(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     session = Runtime(args.profile, environ).sessions.open(args.id)
     path = Path(args.file or f"{session.id}.md")
-    if path.exists():
-        raise UsageError(f"{path} exists already", "Name another file")
     with storage_errors(path, "write"):
-        path.write_text(to_markdown(session), encoding="utf-8")
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(to_markdown(session))
+        except FileExistsError as error:
+            raise UsageError(f"{path} exists already", "Name another file") from error
     print(f"wrote {path}")
     return 0

@@ -30,7 +30,11 @@ class BackgroundLoop:
         """Do some work and wait for it. ``on_interrupt`` is called, on the loop's thread, each time Ctrl-C is pressed meanwhile."""
         future = self.start(work)
         if on_interrupt is None:
-            return future.result()
+            try:
+                return future.result()
+            except KeyboardInterrupt:
+                future.cancel()
+                raise
         with self._interrupts(on_interrupt):
             return future.result()
 
@@ -48,8 +52,9 @@ class BackgroundLoop:
 
         def pressed() -> None:
             with suppress(BlockingIOError):
-                while reading.recv(1):
-                    on_interrupt()
+                for number in reading.recv(64):
+                    if number == signal.SIGINT:
+                        on_interrupt()
 
         self._loop.call_soon_threadsafe(self._loop.add_reader, reading, pressed)
         handler = signal.signal(signal.SIGINT, lambda number, frame: None)

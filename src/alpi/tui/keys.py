@@ -38,9 +38,9 @@ class TypedLine:
                 place += len(key[0]) if key else 1
                 self._pasting = key is not None and (key[0] == PASTE or (self._pasting and key[0] != PASTE_END))
                 continue
-            enter = keys[place] in "\r\n" or (keys[place] == "\x04" and not self.text)  # Ctrl-D ends an empty line
-            self.ended = self.ended or (enter and keys[place] == "\x04")
-            if enter and not self._pasting:
+            ended = keys[place] == "\x04" and not self.text  # Ctrl-D ends an empty line
+            if (ended or keys[place] in "\r\n") and not self._pasting:
+                self.ended = self.ended or ended
                 lines.append(self.text)
                 self.text = ""
             else:

@@ -76,9 +76,8 @@ class MarkdownStream:
         self._begun = True
 
     def _replaceable(self) -> bool:
-        """Whether what is shown of the open block can be taken back: none of it has scrolled away, and nobody knows where a terminal
-        has put it if the size has changed since."""
-        return self._screen.size == self._shown_at and self._screen.fits(self._shown)
+        """Whether what is shown of the open block can be taken back: it is where it was put, and none of it has scrolled away."""
+        return self._screen.steady(self._shown_at) and self._screen.fits(self._shown)
 
     def _crowded(self) -> bool:
         """Whether code is about to outgrow the screen: then it is set in parts."""

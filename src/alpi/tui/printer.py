@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Protocol, TextIO
 
-import msgspec
-
 from ..agent import events
 from ..base.text import one_line, printable
 from .diffs import diff_lines
 from .screen import Screen, cut
-from .terminal import Style, hanging
+from .terminal import Style, hanging, json_line
 
 MOST_DIFF_LINES = 8
 # Where there is no screen, lines are not fitted to one.
@@ -256,5 +254,5 @@ class JsonPrinter:
 
     def show(self, event: events.Event) -> None:
         """Print one event."""
-        self._out.write(msgspec.json.encode(event).decode() + "\n")
+        self._out.write(json_line(event, self._out) + "\n")
         self._out.flush()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from typing import TextIO
 
 from ..base.text import one_line
 
 MOST_TAIL_LINES = 4
+# While a window is being dragged, a terminal may not yet have drawn what was written for an earlier size.
+STEADY_SECONDS = 0.5
 
 
 class Screen:
@@ -24,15 +27,25 @@ class Screen:
         self._tail: list[tuple[str, str, str]] = []
         self._laid = ""
         self._laid_at = (0, 0)
+        self._size = (0, 0)
+        self._steady_from = 0.0
 
     @property
     def size(self) -> tuple[int, int]:
         """Columns and rows, now."""
         try:
-            size = os.get_terminal_size(self._out.fileno())
+            found = os.get_terminal_size(self._out.fileno())
         except (OSError, ValueError):
             return 80, 24
-        return size.columns or 80, size.lines or 24
+        size = found.columns or 80, found.lines or 24
+        if size != self._size:
+            self._steady_from = time.monotonic() + STEADY_SECONDS if self._size[0] else 0.0
+            self._size = size
+        return size
+
+    def steady(self, since: tuple[int, int]) -> bool:
+        """Whether the size is what it was, and has not just changed: only then is it known where the terminal has put a text."""
+        return self.size == since and time.monotonic() >= self._steady_from
 
     @property
     def width(self) -> int:
@@ -70,18 +83,17 @@ class Screen:
 
     def lift(self) -> None:
         """Take the tail away; the cursor is where the text ends."""
-        if self._laid and self.size == self._laid_at:
+        if self._laid and self.steady(self._laid_at):
             self._out.write(back_over(self.rows(self._laid)) + self._line)
         elif self._laid:
-            # Nobody knows where a terminal has put the text when its size changed. A line of the tail takes one row at least; so much
-            # can be taken back without harm, and the text goes on in a line of its own.
+            # A line of the tail takes one row at least: so much can be taken back without harm. The text goes on in a line of its own.
             self._out.write(back_over(self._laid.count("\n") + (0 if self._line else 1)))
             self._line = ""
         self._laid = ""
 
     def lay(self) -> None:
         """Put the tail down again."""
-        if self._tail and not self._laid:
+        if self._tail and not self._laid and self.steady(self.size):
             above = f"{self._line}\n" if self._line else ""
             laid = above + "\n".join(text for _, text, _ in self._tail)
             if self.fits(laid):

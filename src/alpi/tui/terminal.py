@@ -20,11 +20,25 @@ if TYPE_CHECKING:
 
 
 def prepare_streams() -> None:
-    """Make standard output and error survive characters that their encoding lacks: they are shown escaped."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
+    """Make standard output and error survive characters that their encoding lacks (they are shown escaped), and being closed."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as the program runs
+        reconfigure = getattr(getattr(sys, name), "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def json_line(value: object, out: TextIO) -> str:
+    """A value as one line of JSON that ``out`` can write as it is, whatever its encoding."""
+    import msgspec
+
+    line = msgspec.json.encode(value).decode()
+    if (out.encoding or "ascii").lower().replace("_", "-") in ("utf-8", "utf8"):
+        return line
+    import json
+
+    return json.dumps(json.loads(line), separators=(",", ":"))
 
 
 def is_terminal(*streams: TextIO) -> bool:
@@ -118,6 +132,7 @@ class LineReader:
 
             self._typed = TypedLine(begun)
             _set_local_modes(self._descriptor, self._modes, termios.ECHO | termios.ICANON)
+            _mark_pastes(True)
         asyncio.get_running_loop().add_reader(self._descriptor, self._read)
         self._reading = True
         if begun:
@@ -162,6 +177,7 @@ class LineReader:
             asyncio.get_running_loop().remove_reader(self._descriptor)
             self._reading = False
         if self._modes is not None:
+            _mark_pastes(False)
             termios.tcsetattr(self._descriptor, termios.TCSANOW, self._modes)
             self._modes = None
 
@@ -197,6 +213,12 @@ class LineReader:
     def _tell(self) -> None:
         if self.show is not None and self._typed is not None:
             self.show(self._typed.text, self._lines)
+
+
+def _mark_pastes(on: bool) -> None:
+    """Have the terminal say where a paste begins and ends: its line ends are none that were typed."""
+    sys.stdout.write(f"\x1b[?2004{'h' if on else 'l'}")
+    sys.stdout.flush()
 
 
 def _modes(descriptor: int) -> list[Any] | None:
