@@ -30,7 +30,7 @@ class Finished:
     @property
     def events(self) -> list[dict[str, Any]]:
         """The lines of ``--json``."""
-        return [json.loads(line) for line in self.out.splitlines()]
+        return [json.loads(line) for line in self.out.split("\n") if line]
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["type"] == kind]
@@ -108,7 +108,7 @@ class Home:
     def messages(self) -> list[dict[str, Any]]:
         """The messages of the one session there is, as they stand in its file."""
         (path,) = self.sessions()
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        lines = [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
         return [line for line in lines if line["record"] == "message"]
 
 

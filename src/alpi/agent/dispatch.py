@@ -13,7 +13,7 @@ import msgspec
 from ..base.clock import Clock
 from ..base.errors import AlpiError, Refused
 from ..base.message import Image, ToolCall
-from ..base.text import one_line
+from ..base.text import encodable, one_line
 from ..safety.actions import Asker, Decision
 from ..safety.gate import Gate
 from ..safety.guarded import GuardedFiles
@@ -77,8 +77,14 @@ class Toolbox:
         """
         started = self.clock.monotonic()
         outcome = await self._run(call, offered, asker, turn, progress)
-        seconds = self.clock.monotonic() - started
-        return replace(outcome, seconds=round(seconds, 3), text=self.outputs.fit(call.id, call.name, outcome.text))
+        return replace(
+            outcome,
+            seconds=round(self.clock.monotonic() - started, 3),
+            # Names of files may hold bytes that are no text; neither a request nor an event can.
+            text=self.outputs.fit(call.id, call.name, encodable(outcome.text)),
+            summary=encodable(outcome.summary),
+            diff=encodable(outcome.diff),
+        )
 
     async def _run(
         self, call: ToolCall, offered: frozenset[str], asker: Asker, turn: str, progress: Callable[[str], None]

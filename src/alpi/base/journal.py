@@ -17,6 +17,7 @@ import msgspec
 
 from .errors import StorageError
 from .files import PRIVATE_FILE, private_dir, storage_errors, sync_dir
+from .text import encodable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,11 @@ class Journal:
         Raises:
             StorageError: it could not be written. What was there before is intact, and nothing of this record remains.
         """
-        written: dict[str, Any] = msgspec.to_builtins(record)
-        if self._redact is not None:
-            written = {
-                key: value if key in OWN_WORDS else _redacted(value, self._redact) for key, value in written.items()
-            }
+        redact = self._redact or str
+        written: dict[str, Any] = {
+            key: value if key in OWN_WORDS else _cleaned(value, redact)
+            for key, value in msgspec.to_builtins(record).items()
+        }
         data = msgspec.json.encode(written) + b"\n"
         with storage_errors(self.path, "write to"):
             descriptor = self._open()
@@ -107,12 +108,13 @@ class Journal:
             return False
 
 
-def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+def _cleaned(value: Any, redact: Callable[[str], str]) -> Any:
+    """A value whose texts hold no secrets, and nothing that JSON cannot hold."""
     if isinstance(value, str):
-        return redact(value)
+        return redact(encodable(value))
     if isinstance(value, dict):
-        return {key: _redacted(part, redact) for key, part in value.items()}
-    return [_redacted(part, redact) for part in value] if isinstance(value, list | tuple) else value
+        return {key: _cleaned(part, redact) for key, part in value.items()}
+    return [_cleaned(part, redact) for part in value] if isinstance(value, list) else value
 
 
 def read_journal(path: Path, limit: int = 512 << 20) -> JournalText:

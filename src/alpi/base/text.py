@@ -11,6 +11,8 @@ CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+# Halves of characters, but for those that stand for a byte which could not be decoded.
+HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 def printable(text: str) -> str:
@@ -21,6 +23,16 @@ def printable(text: str) -> str:
 def escaped(text: str) -> str:
     """Text that a person must judge: every control, zero-width and bidirectional character is shown as ``\\x1b`` or ``\\u202e``."""
     return INVISIBLE.sub(_code, CONTROLS.sub(_code, text))
+
+
+def encodable(text: str) -> str:
+    """Text that UTF-8 can hold. File names and arguments may bring stand-ins for bytes that could not be decoded: they become what
+    those bytes mean in UTF-8, or ``\\ufffd`` where they mean nothing."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return HALVES.sub("\ufffd", text).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text
 
 
 def one_line(text: str, most: int = 200) -> str:

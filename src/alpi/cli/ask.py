@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..base.errors import UsageError
+from ..base.text import encodable
 from .options import turn_options
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     runtime = Runtime(args.profile, environ)
     runtime.model_names(args.model)  # says what to do before anything is read
-    text = "\n\n".join(filter(None, [" ".join(args.text).strip(), piped_text()]))
+    text = "\n\n".join(filter(None, [encodable(" ".join(args.text).strip()), piped_text()]))
     if not text and not args.attach:
         raise UsageError("there is nothing to ask", 'For example: alpi ask "what is in this folder?"')
     workspace, warning = runtime.workspace()

@@ -62,10 +62,14 @@ class BlockSplitter:
 
     def cut(self) -> Block | None:
         """The whole lines of code that is still arriving, as a block of their own; the code goes on in the next one."""
-        if not self._fence or self._lines[0] != self._opening or len(self._lines) < 2:
+        if not self._fence or self._lines[0] != self._opening:
             return None
-        block = self._block([*self._lines, f"{self._fence}\n"])
-        self._lines, self._spaced = [self._opening], False
+        # Empty lines stand at the beginning of a part and never at its end, where nobody could tell them from the end of the code.
+        count = max(place for place, line in enumerate(self._lines, 1) if line.strip())
+        if count < 2:
+            return None
+        block = self._block([*self._lines[:count], f"{self._fence}\n"])
+        self._lines, self._spaced = [self._opening, *self._lines[count:]], False
         return block
 
     def finish(self) -> Block | None:

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
-from .blocks import Block
+from .blocks import FENCE, Block
 
 NARROWEST = 20
 CODE_INDENT = 2
@@ -143,7 +143,7 @@ def plain_links(tokens: list[Token]) -> list[Token]:
 
 
 def set_block(block: Block, width: int, colour: bool) -> list[str]:
-    """A block as lines, without an empty one at either end. Code may be wider than ``width``, all else fits."""
+    """A block as lines, without empty ones at its ends (code may begin with some). Code may be wider than ``width``, all else fits."""
     out = io.StringIO()
     width = max(NARROWEST, width - block.indent)
     console = Console(
@@ -162,6 +162,6 @@ def set_block(block: Block, width: int, colour: bool) -> list[str]:
     lines = [" " * block.indent + FILL.sub(r"\1", line) for line in out.getvalue().split("\n")]
     while lines and not lines[-1].strip():
         lines.pop()
-    while lines and not lines[0].strip():
+    while lines and not lines[0].strip() and not FENCE.match(block.text.partition("\n")[0]):
         lines.pop(0)
     return lines

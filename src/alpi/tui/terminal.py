@@ -28,6 +28,9 @@ def prepare_streams() -> None:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
 
+    if sys.stdin is not None and hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="replace")
+
 
 def json_line(value: object, out: TextIO) -> str:
     """A value as one line of JSON that ``out`` can write as it is, whatever its encoding."""

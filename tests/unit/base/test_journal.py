@@ -42,6 +42,12 @@ def test_records_come_back_in_order(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+def test_text_that_json_cannot_hold_is_written_as_far_as_it_can_be(tmp_path: Path) -> None:
+    given = Journal(tmp_path / "x").append({"text": "a\udcffb \udcc3\udca9 \ud800", "deep": ["\udcff"]})
+    assert given == {"text": "a\ufffdb \u00e9 \ufffd", "deep": ["\ufffd"]}
+    assert read_journal(tmp_path / "x").records == (given,)
+
+
 def test_a_missing_and_an_empty_file_hold_nothing(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "x").records == ()
     (tmp_path / "x").touch()

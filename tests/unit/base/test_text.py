@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alpi.base.text import escaped, one_line, printable
+from alpi.base.text import encodable, escaped, one_line, printable
 
 EVIL = {
     "colour": "\x1b[31mred\x1b[0m",
@@ -79,3 +79,23 @@ def test_one_line_is_one_line_and_no_longer_than_asked() -> None:
     assert one_line("x" * 300) == "x" * 199 + "…"
     assert one_line("abcdef", 4) == "abc…"
     assert one_line("abcd", 4) == "abcd"
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"plain", "plain"),
+        ("gr\u00fc\u00df".encode(), "gr\u00fc\u00df"),
+        (b"a\xffb", "a\ufffdb"),
+        (b"\xc3", "\ufffd"),
+        ("\U0001f600".encode(), "\U0001f600"),
+    ],
+)
+def test_bytes_that_could_not_be_decoded_become_text_again(data: bytes, text: str) -> None:
+    for decoded in (data.decode("ascii", "surrogateescape"), data.decode("utf-8", "surrogateescape")):
+        assert encodable(decoded) == text
+    assert encodable(text) == text
+
+
+def test_half_characters_are_replaced() -> None:
+    assert encodable("a\ud800b\udfffc") == "a\ufffdb\ufffdc"

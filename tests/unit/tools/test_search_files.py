@@ -184,6 +184,14 @@ def test_another_name_of_a_key_is_left_out_and_the_search_goes_on(tmp_path: Path
     assert found(bench, query="needle") == ["a.txt:1: needle", "c.txt:1: needle", "[1 file with secrets left out]"]
 
 
+def test_names_that_are_no_text_are_shown_as_far_as_they_can_be(bench: Workbench) -> None:
+    name = os.fsdecode(b"a\xff.txt")
+    bench.put(name, "needle\n")
+    assert found(bench, query="needle") == ["a\ufffd.txt:1: needle"]
+    assert found(bench) == ["a\ufffd.txt"]
+    assert "a\ufffd.txt" in bench.error("read_file", path="missing")
+
+
 def test_pipes_and_what_may_not_be_read_do_not_stop_a_search(bench: Workbench) -> None:
     os.mkfifo(bench.workspace / "pipe")
     bench.put("a", "needle\n")
