@@ -22,7 +22,9 @@ def run() -> list[Row]:
     """Beside each other on the same disk."""
     clock, appends, floor = SystemClock(), Runs(), Runs()
     with tempfile.TemporaryDirectory(prefix="alpi-bench-") as name:
-        session = SessionStore(Path(name, "sessions"), clock, Redactor({"SOME_KEY": "a-secret-of-some-length"})).create("bench")
+        session = SessionStore(Path(name, "sessions"), clock, Redactor({"SOME_KEY": "a-secret-of-some-length"})).create(
+            "bench"
+        )
         session.begin_turn()
         with Path(name, "bare").open("ab", buffering=0) as bare:
             for _ in range(ROUNDS):

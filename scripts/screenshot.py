@@ -12,6 +12,7 @@ import io
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ The notes give no price for the flights or the hotel, so I could not check those
     ]
 
 
-def play(folder: Path, model: str) -> str:
+def play(folder: Path, model: str, questions: Sequence[str]) -> str:
     """Run the session; gives the last screen with its colour codes."""
     home, workspace = folder / "home", folder / "home" / "travel"
     (home / ".alpi").mkdir(parents=True, mode=0o700)
@@ -108,7 +109,7 @@ def play(folder: Path, model: str) -> str:
         (home / ".alpi" / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
         terminal = stack.enter_context(Terminal(folder / "t", WIDTH, HEIGHT, environ=environ, cwd=workspace))
         terminal.chat()
-        for question in QUESTIONS:
+        for question in questions:
             terminal.enter(question)
             answer(terminal)
         screen = terminal.coloured()
@@ -131,10 +132,11 @@ def main() -> int:
     """Play the session and draw it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--model", default="", help="a model that this machine has, instead of the script")
+    parser.add_argument("--ask", action="append", metavar="TEXT", help="what to ask it instead; may be repeated")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "session.svg")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        screen = play(Path(name), arguments.model)
+        screen = play(Path(name), arguments.model, arguments.ask or QUESTIONS)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(drawn(screen), encoding="utf-8")
     print(f"wrote {arguments.out}")

@@ -30,7 +30,9 @@ class Bench:
         self.alpi("config", "set", "workspace", str(self.workspace))
 
     def alpi(self, *words: str) -> str:
-        done = subprocess.run([ALPI, *words], env=self.environ, capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run(
+            [ALPI, *words], env=self.environ, capture_output=True, text=True, timeout=600, check=False
+        )
         assert done.returncode == 0, f"alpi {' '.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 

@@ -114,7 +114,7 @@ def _cleaned(value: Any, redact: Callable[[str], str]) -> Any:
         return redact(encodable(value))
     if isinstance(value, dict):
         return {key: _cleaned(part, redact) for key, part in value.items()}
-    return [_cleaned(part, redact) for part in value] if isinstance(value, list) else value
+    return [_cleaned(part, redact) for part in value] if isinstance(value, list | tuple) else value
 
 
 def read_journal(path: Path, limit: int = 512 << 20) -> JournalText:

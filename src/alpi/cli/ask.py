@@ -5,7 +5,6 @@ The text of standard input, when something is piped in, is added below the quest
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -55,6 +54,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Ask. Returns the exit code."""
+    import asyncio
+
     from .runtime import Runtime
 
     runtime = Runtime(args.profile, environ)
@@ -131,6 +132,8 @@ def _draft(runtime: Runtime, text: str, files: list[str], chain: ModelChain) -> 
 async def _ask(
     runtime: Runtime, args: argparse.Namespace, agent: object, chain: ModelChain, session: Session, draft: Draft
 ) -> int:
+    import asyncio
+
     from ..agent.engine import Agent
 
     assert isinstance(agent, Agent)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..base.message import AssistantMessage
 from .options import turn_options
 
 if TYPE_CHECKING:
@@ -171,6 +169,7 @@ class Chat:
         return False
 
     def _status(self) -> list[str]:
+        from ..base.message import AssistantMessage
         from ..tui.terminal import tilde
 
         parts = self._agent.prompt_sizes()
@@ -209,6 +208,8 @@ class Chat:
 
     async def _turn(self, text: str) -> int:
         """Show one turn. Returns an exit code, or -1 to leave at once."""
+        import asyncio
+
         from ..agent.surface import Unattended
         from ..agent.turn import Draft
         from ..tui.asking import TerminalSurface

@@ -119,7 +119,7 @@ def run_set(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     try:
         value = yaml.safe_load(args.value)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"{args.value!r} is not a YAML value", "Put it in quotes") from error
     _change(args, environ, value, remove=False)
     print(f"{args.key} is now {args.value}")
@@ -139,100 +139,24 @@ def _change(args: argparse.Namespace, environ: Mapping[str, str], value: Any, re
     from ..base.files import read_text, write_atomic
     from ..base.locks import FileLock
     from ..base.paths import profile_paths
+    from .yamledit import with_setting, without_setting
 
+    path = _split_key(args.key)
+    if not all(path):
+        raise UsageError(f"{args.key!r} is no setting", "alpi config keys lists them")
     paths = profile_paths(args.profile, environ, must_exist=remove)
     paths.make()
     name = str(paths.config)
     with FileLock(paths.run / "config.lock", what="config.yaml"):
-        before = read_text(paths.config) or ""
+        before = (read_text(paths.config) or "").removeprefix("\ufeff")
         known = parse_config(before, name)  # a file that is wrong is mended by hand, not written over
-        path = _split_key(args.key)
-        after = _without(before, path) if remove else _edited(before, path, value, name)
+        after = without_setting(before, path) if remove else with_setting(before, path, value)
         checked = parse_config(after, name)
         if not remove and len(checked.warnings) > len(known.warnings):
             raise ConfigError(f"there is no setting {args.key}", "alpi config keys lists them")
         if before:
             write_atomic(paths.config.with_suffix(".yaml.bak"), before.encode())
         write_atomic(paths.config, after.encode())
-
-
-def _edited(text: str, path: list[str], value: Any, name: str, remove: bool = False) -> str:
-    """The file with one setting changed (or, with ``remove``, taken out), by way of an editor that knows comments."""
-    from io import StringIO
-
-    from ruamel.yaml import YAML
-    from ruamel.yaml.comments import CommentedMap
-    from ruamel.yaml.error import YAMLError
-
-    editor = YAML()
-    editor.preserve_quotes = True
-    editor.width = 10_000  # a long value stays on its line
-    try:
-        document = editor.load(text)
-    except YAMLError as error:
-        raise ConfigError(f"{name} cannot be changed by alpi: {error}", "Change it by hand") from error
-    document = CommentedMap() if document is None else document
-    *groups, last = path
-    node = document
-    for group in groups:
-        if not isinstance(node.get(group), dict):
-            node[group] = CommentedMap()
-        node = node[group]
-    if remove:
-        node.pop(last, None)
-    else:
-        node[last] = _written(value)
-    out = StringIO()
-    editor.dump(document, out)
-    return out.getvalue()
-
-
-def _written(value: Any) -> Any:
-    """A value such that it comes back as what it is: the editor would write a text like ``no`` or ``1:30`` without its quotes."""
-    import yaml
-    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
-
-    if isinstance(value, list):
-        return [_written(item) for item in value]
-    if isinstance(value, dict):
-        return {_written(key): _written(item) for key, item in value.items()}
-    if isinstance(value, str):
-        try:
-            plain = yaml.safe_load(value) == value
-        except (yaml.YAMLError, ValueError):
-            plain = False
-        return value if plain else DoubleQuotedScalarString(value)
-    return value
-
-
-def _without(text: str, path: list[str]) -> str:
-    """The file without the lines of one setting, and without groups that are empty then. All else stays as it is."""
-    import yaml
-
-    lines = text.splitlines(keepends=True)
-    node = yaml.compose(text, yaml.SafeLoader)
-    gone: tuple[int, int] | None = None
-    for name in path:
-        if not isinstance(node, yaml.MappingNode):
-            return text
-        pair = next(((key, value) for key, value in node.value if key.value == name), None)
-        if pair is None:
-            return text
-        key, value = pair
-        if node.flow_style:  # in brackets, with others on its line
-            return _edited(text, path, None, "config.yaml", remove=True)
-        if gone is None or len(node.value) > 1:
-            gone = (key.start_mark.line, _last_line(value))
-        node = value
-    return "".join(lines[: gone[0]] + lines[gone[1] + 1 :]) if gone else text
-
-
-def _last_line(node: Any) -> int:
-    """The last line that a node takes, without the comments behind it."""
-    if isinstance(node.value, list) and node.value and not node.flow_style:
-        return max(_last_line(part) for item in node.value for part in (item if isinstance(item, tuple) else (item,)))
-    end = node.end_mark
-    return int(end.line - (end.column == 0 and end.line > node.start_mark.line))
 
 
 def _split_key(key: str) -> list[str]:

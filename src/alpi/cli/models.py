@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -35,6 +34,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print a provider's models, one a line, as they are written in ``model:``."""
+    import asyncio
+
     from .connect import split
     from .runtime import Runtime
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import select
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ..base.text import printable
 
 if TYPE_CHECKING:
+    import asyncio
+
     from .keys import TypedLine
 
 
@@ -136,7 +137,7 @@ class LineReader:
             self._typed = TypedLine(begun)
             _set_local_modes(self._descriptor, self._modes, termios.ECHO | termios.ICANON)
             _mark_pastes(True)
-        asyncio.get_running_loop().add_reader(self._descriptor, self._read)
+        _loop().add_reader(self._descriptor, self._read)
         self._reading = True
         if begun:
             self._tell()
@@ -164,7 +165,7 @@ class LineReader:
 
     async def line(self) -> str | None:
         """The next line that is typed from now on, or ``None`` at the end of input."""
-        self._waiting = asyncio.get_running_loop().create_future()
+        self._waiting = _loop().create_future()
         started = not self._reading
         self.start()
         try:
@@ -177,7 +178,7 @@ class LineReader:
 
     def _stop_listening(self) -> None:
         if self._reading:
-            asyncio.get_running_loop().remove_reader(self._descriptor)
+            _loop().remove_reader(self._descriptor)
             self._reading = False
         if self._modes is not None:
             _mark_pastes(False)
@@ -222,6 +223,13 @@ def _mark_pastes(on: bool) -> None:
     """Have the terminal say where a paste begins and ends: its line ends are none that were typed."""
     sys.stdout.write(f"\x1b[?2004{'h' if on else 'l'}")
     sys.stdout.flush()
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """The running loop. Commands that have none do not load what it takes."""
+    import asyncio
+
+    return asyncio.get_running_loop()
 
 
 def _modes(descriptor: int) -> list[Any] | None:

@@ -58,24 +58,64 @@ def test_a_first_setting_makes_the_profile(home: Home) -> None:
         ("limits.retries", "2", "retries: 1", "retries: 2"),
         ("limits.output_chars", "2000", "  retries: 1\n", "  retries: 1\n  output_chars: 2000\n"),
         ("providers.home.base_url", "http://x/v1", '"http://127.0.0.1:18080/v1"', "http://x/v1"),
+        ("providers.home.proxy", "http://p", '18080/v1"}', '18080/v1", proxy: http://p}'),
+        ("providers.spare.kind", "anthropic", "# any server\n", "# any server\n  spare:\n    kind: anthropic\n"),
+        ("fallback_models", "[x/y]", "fallback_models:\n  - c/d # cheap\n  - e/f\n", "fallback_models: [x/y]\n"),
+        ("language", "Spanish", "  - e/f\n", "  - e/f\nlanguage: Spanish\n"),
+        ("models.a/b.tools", "[read_file]", "  - e/f\n", "  - e/f\nmodels:\n  a/b:\n    tools: [read_file]\n"),
     ],
 )
 def test_one_value_changes_and_all_else_stays(home: Home, key: str, value: str, before: str, after: str) -> None:
     write(home, COMMENTED)
     assert home.call("config", "set", key, value).code == 0
-    assert config(home).replace("- c/d", "  - c/d").replace("- e/f", "  - e/f").replace(
-        "    -", "  -"
-    ) == COMMENTED.replace(before, after)
+    assert config(home) == COMMENTED.replace(before, after)
     assert (home.alpi / "config.yaml.bak").read_text() == COMMENTED
 
 
-def test_every_comment_survives_a_new_setting(home: Home) -> None:
-    write(home, COMMENTED)
-    assert home.call("config", "set", "language", "Spanish").code == 0
-    comments = [part.strip() for part in COMMENTED.split("\n") if "#" in part]
-    for comment in comments:
-        assert comment[comment.index("#") :] in config(home)
-    assert load_config(home.alpi / "config.yaml").config.language == "Spanish"
+@pytest.mark.parametrize(
+    ("text", "key", "value", "after"),
+    [
+        ("", "model", "a/b", "model: a/b\n"),
+        ("# only a comment", "model", "a/b", "# only a comment\nmodel: a/b\n"),
+        ("---\n# c\n", "model", "a/b", "---\n# c\nmodel: a/b\n"),
+        ("model: a/b", "limits.steps", "3", "model: a/b\nlimits:\n  steps: 3\n"),
+        ("{model: a/b}\n", "language", "x", "{model: a/b, language: x}\n"),
+        ("{}\n", "limits.steps", "3", "{limits: {steps: 3}}\n"),
+        ("{model: a/b, }\n", "language", "x", "{model: a/b, language: x}\n"),
+        ("limits:\nmodel: a/b\n", "limits.steps", "3", "limits:\n  steps: 3\nmodel: a/b\n"),
+        (
+            "limits: # none yet\n  # steps: 5\nmodel: a/b\n",
+            "limits.steps",
+            "3",
+            "limits: # none yet\n  steps: 3\n  # steps: 5\nmodel: a/b\n",
+        ),
+        ("limits:\n    steps: 1\n", "limits.retries", "2", "limits:\n    steps: 1\n    retries: 2\n"),
+        ("language: >\n  long\n  text\n# c\nmodel: a/b\n", "language", "x", "language: x\n# c\nmodel: a/b\n"),
+        ("language: 'a\n  b' # c\n", "language", "x", "language: x # c\n"),
+        ("model: a/b\r\nlanguage: x\r\n", "model", "c/d", "model: c/d\r\nlanguage: x\r\n"),
+        ("'model': a/b\n", "model", "c/d", "'model': c/d\n"),
+        ("model : a/b\n", "model", "c/d", "model : c/d\n"),
+        ("fallback_models: [a/b, # one\n  c/d] # two\n", "fallback_models", "[]", "fallback_models: [] # two\n"),
+    ],
+)
+def test_in_whatever_way_the_file_is_written(home: Home, text: str, key: str, value: str, after: str) -> None:
+    home.alpi.mkdir()
+    (home.alpi / "config.yaml").write_bytes(text.encode())
+    assert home.call("config", "set", key, value).code == 0
+    assert (home.alpi / "config.yaml").read_bytes().decode() == after
+
+
+@pytest.mark.parametrize("text", ["x: &m a/b\nmodel: *m\n", "x: &l {steps: 3}\nlimits: *l\n"])
+def test_an_alias_is_left_to_the_person(home: Home, text: str) -> None:
+    write(home, text)
+    for argv in (
+        (("set", "model", "c/d"), ("set", "limits.steps", "4"))
+        if "limits" not in text
+        else (("set", "limits.steps", "4"),)
+    ):
+        done = home.call("config", *argv)
+        assert (done.code == 0) == (argv[1] not in text and "limits.steps" == argv[1] and "model" in text), done
+    assert "*" in config(home)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +131,12 @@ def test_every_comment_survives_a_new_setting(home: Home) -> None:
         ("modle", "a/b", "there is no setting modle"),
         ("limits.step", "3", "there is no setting limits.step"),
         ("nothing.at.all", "3", "there is no setting nothing.at.all"),
-        ("", "3", "there is no setting"),
+        ("", "3", "'' is no setting"),
+        ("limits..steps", "3", "'limits..steps' is no setting"),
         ("model", "{a: [", "is not a YAML value"),
-        ("model.x", "y", "model must be"),
+        ("language", "2026-13-45", "is not a YAML value"),
+        ("language", "2026-01-01", "language must be text"),
+        ("model.x", "y", "model is no group of settings"),
     ],
 )
 def test_a_wrong_value_leaves_the_file_untouched(home: Home, key: str, value: str, message: str) -> None:

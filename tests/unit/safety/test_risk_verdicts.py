@@ -98,3 +98,17 @@ def test_a_wildcard_search_is_bounded(tmp_path: Path) -> None:
     assert files.glob(f"{tmp_path}/f1?", 64) != []
     assert files.glob("/*/*/*/*/*/nothing-is-called-this", 5) == [Path("/")] * 5
     assert files.glob(f"{tmp_path}/*.none", 5) == []
+
+
+def test_letters_beyond_ascii_do_not_crash_the_parser(scene: Scene) -> None:
+    """The grammar's scanner reads past its tables on them, and takes the process with it when it is handed any."""
+    letters = ["é", "\u00a0", "\u3000", "\ufffd", "\U000560d5", "\U0010ffff"]
+    for letter in letters:
+        for text in ("{%sa", "%s=1 ls", "ls %s", "${%s}", "$((%s))", "case %s in %s) ls;; esac", "<<%s cat\nx\n%s"):
+            assert assess(text.replace("%s", letter), scene).parts is not None
+
+
+def test_a_delimiter_beyond_ascii_is_never_safe(scene: Scene) -> None:
+    assert assess("cat <<é\nè\né\n", scene).tier > Tier.SAFE
+    assert assess("echo é", scene).tier is Tier.SAFE
+    assert assess("rm -rf ~/é", scene).tier is Tier.DANGEROUS

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from alpi.base.errors import SessionError, StorageError
-from alpi.base.message import AssistantMessage, Image, Message, ToolCall, ToolMessage, Usage, UserMessage
+from alpi.base.message import AssistantMessage, Image, Message, Reasoning, ToolCall, ToolMessage, Usage, UserMessage
 from alpi.base.redact import Redactor
 from alpi.state.sessions import NO_RESULT, Session, SessionStore, missing_results, new_id, to_markdown, well_formed
 from tests.support.disks import no_larger_than
@@ -97,10 +97,12 @@ def test_a_session_without_a_message_leaves_no_file(store: SessionStore) -> None
 
 
 def test_what_is_written_and_what_is_kept_hold_no_secret(tmp_path: Path) -> None:
-    store = SessionStore(tmp_path, FakeClock(), Redactor({"KEY": "hunter2-hunter2"}))
-    session = filled(
-        store, user("it is hunter2-hunter2"), answer("hunter2-hunter2", "c"), result("c", "hunter2-hunter2")
-    )
+    secret = "hunter2-hunter2"
+    store = SessionStore(tmp_path, FakeClock(), Redactor({"KEY": secret}))
+    call = ToolCall("c", "read_file", f'{{"path": "{secret}"}}', {"deep": [secret]})
+    said = AssistantMessage("m", NOW, secret, (call,), (Reasoning(secret, "seal"),), "a/b")
+    image = Image("image/png", "aGk=", secret)
+    session = filled(store, UserMessage("u", NOW, f"it is {secret}", secret, "", (image,)), said, result("c", secret))
     assert "hunter2" not in session.path.read_text()
     assert [message.text for message in session.messages] == ["it is [secret KEY]", "[secret KEY]", "[secret KEY]"]
     assert store.open(session.id).messages == session.messages

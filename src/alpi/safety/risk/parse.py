@@ -48,6 +48,11 @@ class _Around:
     depth: int = 0
 
 
+# What the parser sees in place of each byte of a letter beyond ASCII. Its scanner looks characters up in tables that end there, and
+# crashes on larger ones; bash takes them all for ordinary letters of a word that are part of no name, and so is a dot.
+_ASCII = bytes(byte if byte < 128 else 46 for byte in range(256))
+
+
 @cache
 def _parser() -> Parser:
     import tree_sitter_bash
@@ -61,6 +66,7 @@ def parse(command: str) -> Script:
     if command.count("|") > MAX_PIPES or command.count("<<") > MAX_HERE:
         raise TooComplex("too many pipes or here-documents to be judged")
     source = command.encode("utf-8", "replace")
+    seen = source.translate(_ASCII)
     calls = 0
 
     def progress(*_: object) -> bool:
@@ -70,13 +76,15 @@ def parse(command: str) -> Script:
 
     parser = _parser()
     try:
-        tree = parser.parse(lambda offset, _point: source[offset:], progress_callback=progress)
+        tree = parser.parse(lambda offset, _point: seen[offset:], progress_callback=progress)
     except ValueError:
         parser.reset()
         raise TooComplex("too long or too tangled to be judged") from None
     if tree.root_node.descendant_count > MAX_NODES:
         raise TooComplex("too many words and operators to be judged")
     reader = _Reader(source)
+    # Two delimiters that differ only in such letters would look the same.
+    reader.script.broken |= seen != source and b"<<" in source
     reader.script.broken |= b"$[" in source  # the old arithmetic, which the grammar does not know
     if b"#" in source and false_comment(tree.root_node, source):
         reader.script.broken = True
