@@ -130,7 +130,7 @@ async def run_tool(tool: Tool[Any], args: Any, context: ToolContext) -> Outcome:
             f"Error: the tool {tool.name} itself failed: {type(error).__name__}: {error}",
             f"internal error: {error!r}",
         )
-    return Outcome(True, result.text, result.summary, diff=result.diff, images=result.images)
+    return Outcome(result.ok, result.text, result.summary, diff=result.diff, images=result.images)
 
 
 def parse_arguments(tool: Tool[Any], call: ToolCall) -> Any:

@@ -46,9 +46,13 @@ class Agent:
         """Make the model ready for this agent's requests: a local one loads, and works its prefix out beforehand."""
         await self._parts.model.prepare(lambda entry: self._parts.request(entry, ()))
 
+    async def end_session(self) -> None:
+        """End what tools have left running; the models stay connected."""
+        await self._parts.toolbox.aclose()
+
     async def aclose(self) -> None:
         """End what is still running: background commands, and the models' connections and processes."""
-        await self._parts.toolbox.aclose()
+        await self.end_session()
         await self._parts.model.aclose()
 
     def prompt_sizes(self) -> list[tuple[str, int]]:

@@ -24,12 +24,14 @@ class ToolError(AlpiError):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a tool gives back: ``text`` for the model, ``summary`` for the person (one line), ``diff`` where a file changed."""
+    """What a tool gives back: ``text`` for the model, ``summary`` for the person (one line), ``diff`` where a file changed. ``ok`` is
+    false where what it ran has failed, as a command with another exit status than 0."""
 
     text: str
     summary: str = ""
     diff: str = ""
     images: tuple[Image, ...] = ()
+    ok: bool = True
 
 
 class ReadRecord:

@@ -157,6 +157,7 @@ class Chat:
         if word in ("/exit", "/quit"):
             return True
         if word == "/new":
+            self._background.run(self._agent.end_session())
             self._session = self._runtime.sessions.create("chat")
             self._agent = self._runtime.agent(self._chain, self._session, self._workspace)
             print("a new conversation")

@@ -73,15 +73,16 @@ def _pairs(root: yaml.Node, path: Sequence[str]) -> list[Pair]:
 
 
 def _replaced(text: str, pair: Pair, value: Any) -> str:
-    _, key, old = pair
+    mapping, key, old = pair
+    new = _rendered(value, inside=bool(mapping.flow_style))
     colon = text.index(":", key.end_mark.index) + 1
     is_block = text[old.start_mark.index : old.start_mark.index + 1] in ("|", ">")
     if _is_empty(old):
-        return f"{text[:colon]} {_rendered(value)}{text[colon:]}"
+        return f"{text[:colon]} {new}{text[colon:]}"
     if is_block or (isinstance(old, yaml.CollectionNode) and not old.flow_style):
         rest = text.splitlines(keepends=True)[_last_line(old) + 1 :]
-        return f"{text[:colon]} {_rendered(value)}\n{''.join(rest)}"
-    return text[: old.start_mark.index] + _rendered(value) + text[old.end_mark.index :]
+        return f"{text[:colon]} {new}\n{''.join(rest)}"
+    return text[: old.start_mark.index] + new + text[old.end_mark.index :]
 
 
 def _added(text: str, mapping: yaml.MappingNode, path: Sequence[str], value: Any) -> str:
@@ -89,12 +90,12 @@ def _added(text: str, mapping: yaml.MappingNode, path: Sequence[str], value: Any
         column = mapping.value[0][0].start_mark.column
         return _insert_line(text, _last_line(mapping) + 1, _lines(path, value, column))
     end = mapping.end_mark.index - 1
-    item = _rendered(value)
+    item = _rendered(value, inside=True)
     for name in reversed(path[1:]):
-        item = f"{{{_rendered(name)}: {item}}}"
+        item = f"{{{_rendered(name, inside=True)}: {item}}}"
     before = text[:end].rstrip(" ")
     comma = "" if not mapping.value else " " if before.endswith(",") else ", "
-    return f"{before}{comma}{_rendered(path[0])}: {item}{text[end:]}"
+    return f"{before}{comma}{_rendered(path[0], inside=True)}: {item}{text[end:]}"
 
 
 def _lines(path: Sequence[str], value: Any, column: int) -> str:
@@ -112,9 +113,12 @@ def _whole_lines(text: str) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"
 
 
-def _rendered(value: Any) -> str:
-    """A value on one line, such that YAML reads it back as what it is, also inside brackets."""
-    shown: str = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=1 << 30).strip()[1:-1]
+def _rendered(value: Any, inside: bool = False) -> str:
+    """A value on one line, such that YAML reads it back as what it is. ``inside``: between brackets, where less goes without quotes."""
+    shown: str = yaml.safe_dump(
+        [value] if inside else value, default_flow_style=True, allow_unicode=True, width=1 << 30
+    )
+    shown = shown.rstrip("\n")[1:-1] if inside else shown.rstrip("\n").removesuffix("\n...")
     return shown if "\n" not in shown else json.dumps(value, ensure_ascii=False)
 
 

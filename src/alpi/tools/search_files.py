@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fnmatch
+import itertools
 import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -21,13 +23,16 @@ from ..safety.actions import Action, ReadPath
 from ..safety.paths import PathGuard
 from ..safety.tiers import Tier
 from .ignoring import IgnoreFile, is_ignored, read_ignore_file
-from .text import decode, is_binary, lines_of, plural
+from .matching import Gone, Matcher
+from .text import decode, is_binary, plural
 
 MOST_HITS = 100
 MOST_PER_FILE = 20
 LARGEST_FILE = 8 << 20
 SECONDS = 20.0
 LINE_CHARS = 240
+# Gives the numbers of the lines of a text that fit, one more than are shown.
+Finder = Callable[[str], list[int]]
 # Never worth searching, also where no .gitignore says so.
 SKIPPED = frozenset(
     {".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".mypy_cache", ".ruff_cache", ".tox"}
@@ -35,7 +40,11 @@ SKIPPED = frozenset(
 
 
 class SearchFiles:
-    """Finds files and lines."""
+    """Finds files and lines.
+
+    Args:
+        seconds: how long one search may take.
+    """
 
     class Arguments(Struct, frozen=True):
         query: Annotated[str, Meta(description="text to find in files; empty lists files")] = ""
@@ -46,6 +55,9 @@ class SearchFiles:
     name: ClassVar[str] = "search_files"
     description: ClassVar[str] = "Find lines in files, or files by name. Case is ignored unless the query has capitals."
     parallel: ClassVar[bool] = True
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
 
     def hint(self, args: Arguments) -> str:
         where = "" if args.path in ("", ".") else f" in {args.path}"
@@ -59,25 +71,28 @@ class SearchFiles:
         try:
             return await asyncio.to_thread(self._search, args, context, stop)
         except asyncio.CancelledError:
-            stop.set()  # a thread cannot be cancelled; it looks at this between two files
+            stop.set()  # a thread cannot be cancelled; it looks at this between two files, and while a pattern is at work
             raise
 
     def _search(self, args: Arguments, context: ToolContext, stop: threading.Event) -> Result:
         root = context.path(args.path or ".")
         if not root.exists():
             raise ToolError(f"there is no folder {args.path}", "Leave path out to search the whole workspace")
-        pattern = _pattern(args) if args.query else None
-        walk = Walk(context.files.guard, Path(os.path.realpath(root)), args.glob, stop)
+        walk = Walk(context.files.guard, Path(os.path.realpath(root)), args.glob, stop, self._seconds)
         found = Found()
-        for path in walk.files():
-            shown = context.shown(path)
-            if pattern is None:
-                found.add(shown)
-            else:
-                _search_file(path, shown, pattern, context, found, walk)
-            if found.full:
-                break
-        return _answer(args, found, walk)
+        try:
+            with _finder(args, walk.deadline, stop) as find:
+                for path in walk.files():
+                    shown = context.shown(path)
+                    if find is None:
+                        found.add(shown)
+                    else:
+                        _search_file(path, shown, find, context, found, walk)
+                    if found.full:
+                        break
+        except Gone:
+            walk.late = True
+        return _answer(args, found, walk, self._seconds)
 
 
 @dataclass
@@ -85,7 +100,6 @@ class Found:
     """Hits so far, in the order in which they were found."""
 
     lines: list[str] = field(default_factory=list)
-    files: int = 0
 
     @property
     def full(self) -> bool:
@@ -101,12 +115,14 @@ class Walk:
     ``skipped`` counts files that look like secrets, ``large`` those too large to be searched, ``late`` is set when time ran out.
     """
 
-    def __init__(self, guard: PathGuard, root: Path, glob: str, stop: threading.Event) -> None:
+    def __init__(
+        self, guard: PathGuard, root: Path, glob: str, stop: threading.Event, seconds: float = SECONDS
+    ) -> None:
         self._guard = guard
         self._root = root
         self._glob = glob
         self._stop = stop
-        self._deadline = time.monotonic() + SECONDS
+        self.deadline = time.monotonic() + seconds
         self.skipped = 0
         self.large = 0
         self.late = False
@@ -134,7 +150,7 @@ class Walk:
         except OSError:
             return  # a folder that may not be listed is left out, as every search tool does
         for entry in entries:
-            if self._stop.is_set() or time.monotonic() > self._deadline:
+            if self._stop.is_set() or time.monotonic() > self.deadline:
                 self.late = not self._stop.is_set()
                 return
             path = Path(entry.path)
@@ -186,19 +202,37 @@ def _past_stars(places: set[int], patterns: Sequence[str]) -> set[int]:
     return found
 
 
-def _pattern(args: SearchFiles.Arguments) -> re.Pattern[str]:
+@contextlib.contextmanager
+def _finder(args: SearchFiles.Arguments, deadline: float, stop: threading.Event) -> Iterator[Finder | None]:
+    """What finds the lines that were asked for; ``None`` where only names were.
+
+    Raises:
+        ToolError: the query is not a regular expression.
+    """
+    if not args.query:
+        yield None
+        return
     flags = 0 if any(c.isupper() for c in args.query) else re.IGNORECASE
+    if not args.regex:
+        plain = re.compile(re.escape(args.query), flags)
+
+        def find(text: str) -> list[int]:
+            numbers = (number for number, line in enumerate(text.split("\n"), 1) if plain.search(line))
+            return list(itertools.islice(numbers, MOST_PER_FILE + 1))
+
+        yield find
+        return
     try:
-        return re.compile(args.query if args.regex else re.escape(args.query), flags)
-    except re.error as error:
+        re.compile(args.query, flags)
+    except (re.error, OverflowError, RecursionError) as error:
         raise ToolError(
             f"{args.query!r} is not a regular expression: {error}", "Mend it, or set regex to false"
         ) from error
+    with Matcher(args.query, int(flags), MOST_PER_FILE + 1, deadline, stop) as matcher:
+        yield matcher.lines
 
 
-def _search_file(
-    path: Path, shown: str, pattern: re.Pattern[str], context: ToolContext, found: Found, walk: Walk
-) -> None:
+def _search_file(path: Path, shown: str, find: Finder, context: ToolContext, found: Found, walk: Walk) -> None:
     try:
         data, _, state = context.files.read(path, LARGEST_FILE)
     except Refused:
@@ -211,26 +245,23 @@ def _search_file(
     if state.size > LARGEST_FILE:
         walk.large += 1
         return
-    hits = 0
-    for number, line in enumerate(lines_of(decode(data).text), 1):
-        if pattern.search(line):
-            hits += 1
-            if hits > MOST_PER_FILE:
-                found.add(f"{shown}: more lines like these")
-                break
-            found.add(f"{shown}:{number}: {line.strip()[:LINE_CHARS]}")
-            if found.full:
-                break
-    found.files += hits > 0
+    text = decode(data).text
+    numbers = find(text)
+    lines = text.split("\n") if numbers else []
+    for number in numbers[:MOST_PER_FILE]:
+        if not found.full:
+            found.add(f"{shown}:{number}: {lines[number - 1].strip()[:LINE_CHARS]}")
+    if len(numbers) > MOST_PER_FILE and not found.full:
+        found.add(f"{shown}: more lines like these")
 
 
-def _answer(args: SearchFiles.Arguments, found: Found, walk: Walk) -> Result:
+def _answer(args: SearchFiles.Arguments, found: Found, walk: Walk, seconds: float) -> Result:
     what = f"{args.query!r}" if args.query else "files"
     notes = []
     if found.full:
         notes.append(f"[stopped at {MOST_HITS}; narrow it with glob or path]")
     if walk.late:
-        notes.append(f"[stopped after {SECONDS:.0f} s; narrow it with glob or path]")
+        notes.append(f"[stopped after {seconds:.0f} s; narrow it with glob or path]")
     if walk.skipped:
         notes.append(f"[{plural(walk.skipped, 'file')} with secrets left out]")
     if walk.large:

@@ -113,7 +113,9 @@ class Terminal:
         notes = [f"[{how}, {running.seconds:.1f} s]"]
         if running.touched:
             notes.append(f"[put back as it was, because commands may not change it: {', '.join(running.touched)}]")
-        return Result("\n".join(filter(None, [text, *notes])), f"{how}{self._unguarded()}")
+        return Result(
+            "\n".join(filter(None, [text, *notes])), f"{how}{self._unguarded()}", ok=running.code in (None, 0)
+        )
 
     def _unguarded(self) -> str:
         return f" ({self._commands.weakness})" if self._commands.weakness else ""

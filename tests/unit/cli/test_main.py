@@ -65,7 +65,8 @@ def test_the_version(home: Home, argv: list[str]) -> None:
 @pytest.mark.parametrize(
     "argv",
     [["nonsense"], ["--nonsense"], ["ask", "--nonsense"], ["ask", "-c", "--session", "x", "hi"], ["config", "nonsense"],
-     ["config", "set", "model"], ["completion"], ["completion", "powershell"], ["sessions", "list", "--limit", "many"], ["sessions", "show"]],
+     ["config", "set", "model"], ["completion"], ["completion", "powershell"], ["sessions", "list", "--limit", "many"],
+     ["sessions", "show"]],
     ids=" ".join,
 )  # fmt: skip
 def test_wrong_usage_is_two(home: Home, argv: list[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alpi.safety.actions import Answer
-from alpi.tools.search_files import MOST_HITS, Walk, glob_matches
+from alpi.tools.search_files import MOST_HITS, SearchFiles, Walk, glob_matches
 from tests.support.fakes import Person
 from tests.support.git import git, not_ignored
 from tests.support.workbench import Workbench
@@ -56,6 +56,64 @@ def test_a_query_is_plain_text_unless_it_is_said_to_be_an_expression(bench: Work
     assert found(bench, query="f.x", regex=True) == ["a:1: f(x) = [1]"]
     assert found(bench, query="^fx|]$", regex=True) == ["a:1: f(x) = [1]", "a:2: fx 1"]
     assert "'f(' is not a regular expression" in bench.error("search_files", query="f(", regex=True)
+
+
+@pytest.mark.parametrize("query", ["f(", "a{99999999999}", "(?P<x", "[z-a]", "(" * 5000])
+def test_what_is_no_expression_is_said(bench: Workbench, query: str) -> None:
+    bench.put("a", "x")
+    assert "is not a regular expression" in bench.error("search_files", query=query, regex=True)
+
+
+def test_an_expression_sees_lines_without_their_ends(bench: Workbench) -> None:
+    bench.put("a", b"one\r\ntwo\nthree")
+    bench.put("b", "größe 漢\n" * 3)
+    assert found(bench, query="^one$|o$|e$", regex=True) == ["a:1: one", "a:2: two", "a:3: three"]
+    assert found(bench, query="grö.e .$", regex=True) == ["b:1: größe 漢", "b:2: größe 漢", "b:3: größe 漢"]
+    assert found(bench, query="GRÖ.E", regex=True) == ["Nothing found for 'GRÖ.E'."]
+
+
+ENDLESS = "(a+)+$"
+
+
+def test_an_expression_that_takes_for_ever_is_ended_when_its_time_is_up(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path, [SearchFiles(seconds=0.3)])
+    bench.put("a", "needle aaa\n")
+    bench.put("b", "a" * 60 + "!\n")
+    bench.put("c", "needle aaa\n")
+    assert found(bench, query=ENDLESS, regex=True) == [
+        "a:1: needle aaa", "[stopped after 0 s; narrow it with glob or path]",
+    ]  # fmt: skip
+
+
+def test_an_expression_that_takes_for_ever_does_not_keep_alpi_from_stopping(bench: Workbench) -> None:
+    """While it runs the loop goes on, and stopping ends the process that it runs in."""
+    bench.put("a", "a" * 60 + "!\n")
+
+    async def stopped() -> None:
+        call = asyncio.create_task(bench.start("search_files", query=ENDLESS, regex=True))
+        async with asyncio.timeout(30):
+            while not (started := running_matchers()):
+                await asyncio.sleep(0.01)
+            call.cancel()
+            await asyncio.wait({call})
+            while running_matchers() & started:
+                await asyncio.sleep(0.01)
+        assert call.cancelled()
+
+    asyncio.run(stopped())
+
+
+def running_matchers() -> set[str]:
+    """The processes that this one has started to match patterns in."""
+    found = set()
+    for task in Path("/proc/self/task").iterdir():
+        for child in (task / "children").read_text().split():
+            try:
+                if b"wanted" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.add(child)
+            except OSError:
+                pass  # it has ended
+    return found
 
 
 def test_nothing_found_says_what_was_looked_for(bench: Workbench) -> None:
