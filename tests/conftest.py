@@ -10,11 +10,17 @@ from hypothesis import HealthCheck, settings
 
 from .support.program import Home
 
-# No time limits for single examples: the machine is shared, and a slow moment is no bug. No database: every run is like the first.
+# No time limits for single examples: the machine is shared, and a slow moment is no bug. The fast suite tries the same examples in
+# every run, so that it never fails for a change that did not cause it; `pytest --hypothesis-profile thorough` looks for new ones.
 settings.register_profile(
-    "fast", max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+    "fast",
+    max_examples=60,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("thorough", parent=settings.get_profile("fast"), max_examples=2000)
+settings.register_profile("thorough", parent=settings.get_profile("fast"), max_examples=2000, derandomize=False)
 settings.load_profile("fast")
 
 

@@ -102,8 +102,11 @@ async def test_what_was_held_back_because_it_might_become_a_call_is_kept_as_text
         await goes_on(stage, server)
 
 
-@pytest.mark.parametrize("obeys", [True, False], ids=["lets go", "does not let go"])
-@pytest.mark.parametrize("parallel", [True, False])
+@pytest.mark.parametrize(
+    ("parallel", "obeys"),
+    [(True, True), (False, True), (True, False)],
+    ids=["side by side", "in turn", "does not let go"],
+)
 @in_loop
 async def test_while_a_tool_runs(parallel: bool, obeys: bool, kind: str, tmp_path: Path) -> None:
     let_go = asyncio.Event()

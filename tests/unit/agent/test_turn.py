@@ -198,7 +198,7 @@ async def test_a_call_that_cannot_be_is_answered_so_that_the_model_can_do_better
 
     tools = [*FILE_TOOLS, FakeTool("break", lambda value: 1 // 0), FakeTool("lost", lost)]
     async with (
-        ModelServer([Reply(tool_calls=[made]), "I see."]) as server,
+        ModelServer([Reply(tool_calls=[made], chunk_size=0), "I see."]) as server,
         Stage(server, kind=kind, folder=tmp_path, tools=tools) as stage,
     ):
         seen = await stage.turn("go")

@@ -75,9 +75,7 @@ def test_what_cannot_be_piped_in(home: Home, stdin: bytes, message: str) -> None
         assert server.requests == []
 
 
-@pytest.mark.parametrize(
-    "redirect", ["<&-", "< /dev/null", "<&- >out.txt", "< /dev/zero"], ids=["closed", "null", "closed, file", "device"]
-)
+@pytest.mark.parametrize("redirect", ["<&- >out.txt", "< /dev/zero"], ids=["closed", "device"])
 def test_without_anything_to_read_and_without_a_terminal(home: Home, redirect: str) -> None:
     with running(["ok"]) as server:
         home.configure(server.url)
@@ -258,7 +256,7 @@ def test_the_limit_of_steps_is_one(home: Home) -> None:
 
 
 def test_a_missing_key_is_two(home: Home) -> None:
-    with running([]) as server:
+    with running(["ok"]) as server:
         path = home.configure(server.url)
         path.write_text(path.read_text().replace("kind: openai", "kind: openai, api_key_env: HOME_KEY"))
         done = home.call("ask", "hi")
@@ -266,7 +264,7 @@ def test_a_missing_key_is_two(home: Home) -> None:
         assert "HOME_KEY" in done.err
         assert "alpi config key HOME_KEY" in done.err
         assert server.requests == []
-        assert home.call("ask", "hi", environ={"HOME_KEY": "from-the-shell"}).code == 1
+        assert home.call("ask", "hi", environ={"HOME_KEY": "from-the-shell"}).code == 0
         assert server.model_calls[-1].headers["authorization"] == "Bearer from-the-shell"
 
 
@@ -316,19 +314,23 @@ def test_a_reader_that_leaves_in_the_middle_leaves_a_whole_conversation(home: Ho
         {"PYTHONIOENCODING": "latin-1"},
     ],
 )
-def test_output_that_is_not_utf_8(home: Home, environ: dict[str, str]) -> None:
+def test_json_where_the_output_is_not_utf_8(home: Home, environ: dict[str, str]) -> None:
+    with running([{"text": "Größe 漢 😀", "repeat": True}]) as server:
+        home.configure(server.url)
+        events = home.run("ask", "--json", "hi é", environ=environ)
+        assert (events.code, events.err) == (0, "")
+        assert events.events[-1]["text"] == "Größe 漢 😀"
+        assert "hi é" in asked(server)
+
+
+def test_text_where_the_output_is_not_utf_8(home: Home) -> None:
+    environ = {"PYTHONIOENCODING": "ascii"}
     with running([{"text": "Größe 漢 😀", "repeat": True}]) as server:
         home.configure(server.url)
         plain = home.run("ask", "hi é", environ=environ)
-        assert plain.code == 0
-        assert plain.err == ""
-        assert "\\u6f22 \\U0001f600" in plain.out
-        assert "hi é" in asked(server)
-        events = home.run("ask", "--json", "hi", environ=environ)
-        assert events.code == 0
-        assert events.events[-1]["text"] == "Größe 漢 😀"
+        assert (plain.code, plain.out, plain.err) == (0, "Gr\\xf6\\xdfe \\u6f22 \\U0001f600\n", "")
         listed = home.run("sessions", "list", "--json", environ=environ)
-        assert {json.loads(line)["title"] for line in listed.out.splitlines()} == {"hi", "hi é"}
+        assert json.loads(listed.out)["title"] == "hi é"
 
 
 def test_no_terminal_code_reaches_a_pipe(home: Home) -> None:
@@ -380,7 +382,7 @@ def test_lax_permissions_of_the_keys_are_said(home: Home) -> None:
 @pytest.mark.parametrize("options", ["", "ro"], ids=["full", "read-only"])
 def test_a_disk_that_takes_nothing(home: Home, options: str) -> None:
     """The profile on a disk that is full or read-only: said clearly, with what to do, and the answer's loss is no secret."""
-    with running([Reply(text="x" * 300_000), "ok"]) as server:
+    with running([Reply(text="x" * 300_000, chunk_size=0), "ok"]) as server:
         environ = {**home.environ, "ALPI_HOME": str(home.folder / "disk")}
         (home.folder / "disk").mkdir()
         config = home.configure(server.url).read_text()
