@@ -67,7 +67,7 @@ def bench(tmp_path: Path) -> Bench:
 
 def test_reads_the_file_that_is_named(bench: Bench) -> None:
     bench.write("trips/lisbon.md", "# Lisbon\n\nFlight TP 1047, departs 07:25, seat 14C.\nHotel: Casa do Largo.\n")
-    answer = bench.ask("When does the flight in trips/lisbon.md depart?")
+    answer = bench.ask("Read trips/lisbon.md: when does the flight depart?")
     assert [call["path"] for call in bench.called("read_file")] == ["trips/lisbon.md"]
     assert any(m["role"] == "tool" and "07:25" in m["text"] for m in bench.records())
     assert "7:25" in answer
