@@ -110,9 +110,8 @@ class Session:
 
     def load(self) -> None:
         """Read the file anew."""
-        size = (
-            self._size_on_disk()
-        )  # before reading: what another process adds in between is then noticed at the next turn
+        # Asked before reading: what another process adds in between is then noticed at the next turn.
+        size = self._size_on_disk()
         text = read_journal(self.path)
         self.warnings = list(text.warnings)
         self.messages = []
