@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -129,7 +128,6 @@ def outside(tree: Tree) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_what_is_judged_safe_leaves_no_trace_outside_the_workspace(tree: Tree) -> None:
     cases = safe_cases(tree)
     assert len(cases) > 200

@@ -11,11 +11,10 @@ from msgspec.structs import replace
 
 from ..base.message import Reasoning, ToolCall, Usage
 from .failures import bad_answer, broken_stream, from_error
-from .sse import EventStream, EventTooLarge
+from .stream import StreamParser
 from .types import (
     CallDelta,
     CallDone,
-    Failure,
     Finished,
     ProviderEvent,
     ReasoningDelta,
@@ -55,7 +54,7 @@ class _Block:
         return "".join(self.pieces)
 
 
-class AnthropicParser:
+class AnthropicParser(StreamParser):
     """One answer of a messages server. See ``wire.Parser``.
 
     Args:
@@ -64,11 +63,8 @@ class AnthropicParser:
     """
 
     def __init__(self, place: Place, new_id: Callable[[], str]) -> None:
-        self.done = False
-        self.answered = False
-        self._place = place
+        super().__init__(place)
         self._ids = CallIds(new_id)
-        self._events = EventStream()
         self._open: dict[int, _Block] = {}
         self._layout: list[str | int] = []
         self._calls: list[ToolCall] = []
@@ -77,36 +73,6 @@ class AnthropicParser:
         self._usage: Usage | None = None
         self._stop = ""
         self._begun = False
-
-    def feed(self, data: bytes) -> list[ProviderEvent]:
-        if self.done:
-            return []
-        try:
-            events = self._events.feed(data)
-        except EventTooLarge as error:
-            return self._fail(bad_answer(self._place, "too much at once", error.message, retryable=False))
-        out: list[ProviderEvent] = []
-        for event in events:
-            out += self._event(event.type, event.data)
-            if self.done:
-                break
-        return out
-
-    def close(self) -> list[ProviderEvent]:
-        if self.done:
-            return []
-        out: list[ProviderEvent] = []
-        for event in self._events.close():
-            try:
-                loads(event.data)
-            except ValueError:
-                break  # torn; what it would have said is lost either way
-            out += self._event(event.type, event.data)
-        if self.done:
-            return out
-        if self.answered:
-            return out + self._end()
-        return out + self._fail(broken_stream(self._place))
 
     def whole(self, body: bytes) -> list[ProviderEvent]:
         try:
@@ -251,10 +217,6 @@ class AnthropicParser:
         return [TextDelta(rest)] if block.kind == "text" else []
 
     # -- the end ---------------------------------------------------------------------------------------------------
-
-    def _fail(self, failure: Failure) -> list[ProviderEvent]:
-        self.done = True
-        return [failure]
 
     def _end(self) -> list[ProviderEvent]:
         out: list[ProviderEvent] = []

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..base.message import Reasoning, ToolCall, Usage
 from .failures import bad_answer, broken_stream, from_error
-from .sse import EventStream, EventTooLarge
+from .stream import StreamParser
 from .types import (
     CallDelta,
     CallDone,
@@ -66,7 +66,7 @@ class _Call:
         return "".join(self.pieces)
 
 
-class OpenAIParser:
+class OpenAIParser(StreamParser):
     """One answer of a chat completions server. See ``wire.Parser``.
 
     Args:
@@ -75,11 +75,8 @@ class OpenAIParser:
     """
 
     def __init__(self, place: Place, new_id: Callable[[], str]) -> None:
-        self.done = False
-        self.answered = False
-        self._place = place
+        super().__init__(place, marks=("[DONE]",))
         self._ids = CallIds(new_id)
-        self._events = EventStream()
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
         self._text = Mender()
@@ -90,37 +87,6 @@ class OpenAIParser:
         self._finish = ""
         self._refused = False
         self._said_something = False
-
-    def feed(self, data: bytes) -> list[ProviderEvent]:
-        if self.done:
-            return []
-        try:
-            events = self._events.feed(data)
-        except EventTooLarge as error:
-            return self._fail(bad_answer(self._place, "too much at once", error.message, retryable=False))
-        out: list[ProviderEvent] = []
-        for event in events:
-            out += self._event(event.type, event.data)
-            if self.done:
-                break
-        return out
-
-    def close(self) -> list[ProviderEvent]:
-        if self.done:
-            return []
-        out: list[ProviderEvent] = []
-        for event in self._events.close():
-            try:
-                loads(event.data)
-            except ValueError:
-                if event.data.strip() != "[DONE]":
-                    break  # torn; what it would have said is lost either way
-            out += self._event(event.type, event.data)
-        if self.done:
-            return out
-        if self.answered:
-            return out + self._end()
-        return out + self._fail(broken_stream(self._place))
 
     def whole(self, body: bytes) -> list[ProviderEvent]:
         try:
@@ -306,10 +272,6 @@ class OpenAIParser:
         return call
 
     # -- the end ---------------------------------------------------------------------------------------------------
-
-    def _fail(self, failure: Failure) -> list[ProviderEvent]:
-        self.done = True
-        return [failure]
 
     def _end(self) -> list[ProviderEvent]:
         self.done = True
