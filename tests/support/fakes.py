@@ -50,6 +50,7 @@ class Person:
 
     def __init__(self, *answers: Answer) -> None:
         self.name = "test"
+        self.asker = "person"
         self.interrupt = Interrupt()
         self.questions: list[Question] = []
         self.asked = asyncio.Event()

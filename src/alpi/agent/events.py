@@ -86,6 +86,34 @@ class Notice(Struct, frozen=True, tag_field="type", tag="notice"):
     text: str
 
 
+class ContextUsed(Struct, frozen=True, tag_field="type", tag="context_used"):
+    """How full the model's window is, after a model call: ``tokens`` of ``window`` (0: not known). ``estimated``: counted by
+    characters, because the provider did not say."""
+
+    tokens: int
+    window: int
+    estimated: bool = False
+
+
+class Compacting(Struct, frozen=True, tag_field="type", tag="compacting"):
+    """Older turns are being summed up, so that the conversation fits."""
+
+
+class Compacted(Struct, frozen=True, tag_field="type", tag="compacted"):
+    """``turns`` older turns were replaced by a summary; the request shrank from ``before`` to ``after`` tokens. The originals stay on
+    the disk."""
+
+    turns: int
+    before: int
+    after: int
+
+
+class NotDone(Struct, frozen=True, tag_field="type", tag="not_done"):
+    """The answer claims what no tool of this turn did. ``claims`` are its words."""
+
+    claims: tuple[str, ...]
+
+
 class Failed(Struct, frozen=True, tag_field="type", tag="failed"):
     """The turn could not go on. What had been said is kept."""
 
@@ -97,7 +125,8 @@ class Failed(Struct, frozen=True, tag_field="type", tag="failed"):
 
 class TurnEnded(Struct, frozen=True, tag_field="type", tag="turn_ended"):
     """The turn is over. ``stop``: ``end``, ``limit`` (of steps), ``length`` (of the answer), ``refusal``, ``interrupted`` or ``failed``.
-    ``text`` is the final answer, ``refused`` how many tool calls the gate stopped."""
+    ``text`` is the final answer, ``refused`` how many tool calls the gate stopped, ``cost_usd`` what all model calls of the turn cost
+    together (``None``: the price of one is unknown)."""
 
     session: str
     stop: str
@@ -106,6 +135,7 @@ class TurnEnded(Struct, frozen=True, tag_field="type", tag="turn_ended"):
     steps: int
     seconds: float
     refused: int = 0
+    cost_usd: float | None = None
 
 
 Event = (
@@ -120,6 +150,10 @@ Event = (
     | Preparing
     | Retrying
     | Notice
+    | ContextUsed
+    | Compacting
+    | Compacted
+    | NotDone
     | Failed
     | TurnEnded
 )

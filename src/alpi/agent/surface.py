@@ -25,9 +25,11 @@ class Interrupt:
 
 
 class Surface(Protocol):
-    """Where a message comes from. It is also the gate's ``Asker``."""
+    """Where a message comes from. It is also the gate's ``Asker``. ``asker`` is who asks, for the ledger: ``"person"``, a peer's id, a
+    chat's address."""
 
     name: str
+    asker: str
     attended: bool
     interrupt: Interrupt
 
@@ -41,8 +43,9 @@ class Unattended:
 
     attended = False
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, asker: str = "person") -> None:
         self.name = name
+        self.asker = asker
         self.interrupt = Interrupt()
 
     async def ask(self, question: Question) -> Answer:

@@ -53,6 +53,20 @@ class ProfilePaths:
         return self.home / "approvals.json"
 
     @property
+    def ledger(self) -> Path:
+        return self.home / "ledger.jsonl"
+
+    @property
+    def index(self) -> Path:
+        """What makes searching sessions fast; can be removed at any time."""
+        return self.home / "index"
+
+    @property
+    def alp(self) -> Path:
+        """Identity, peers and socket of the link protocol."""
+        return self.home / "alp"
+
+    @property
     def run(self) -> Path:
         """Locks and sockets of running processes, and whole tool outputs; nothing in it outlives its use."""
         return self.home / "run"

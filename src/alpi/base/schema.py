@@ -33,6 +33,19 @@ class ProviderConfig(Struct, frozen=True, kw_only=True):
     model_file: Annotated[str, Meta(description="kind `local`: a GGUF file instead of the built-in model")] = ""
 
 
+Dollars = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(gt=0, le=1)]
+
+
+class PriceConfig(Struct, frozen=True, kw_only=True):
+    """What a model costs, in USD for a million tokens. What is left out costs as much as ``input``."""
+
+    input: Annotated[Dollars, Meta(description="tokens that are sent")] = 0.0
+    output: Annotated[Dollars, Meta(description="tokens of the answer")] = 0.0
+    cached: Annotated[Dollars | None, Meta(description="sent tokens that the provider had in its cache")] = None
+    cache_write: Annotated[Dollars | None, Meta(description="sent tokens that it puts into its cache")] = None
+
+
 class ModelConfig(Struct, frozen=True, kw_only=True):
     """One entry of ``models``: how a model wants to be asked. What is left out comes from the catalog."""
 
@@ -56,6 +69,9 @@ class ModelConfig(Struct, frozen=True, kw_only=True):
     text_calls: Annotated[
         bool | None, Meta(description="whether a tool call that it prints as text is read as one")
     ] = None
+    price: Annotated[
+        PriceConfig | None, Meta(description="what it costs, in USD for a million tokens; else the price list's")
+    ] = None
 
 
 class LimitsConfig(Struct, frozen=True, kw_only=True):
@@ -71,6 +87,43 @@ class LimitsConfig(Struct, frozen=True, kw_only=True):
     retries: Annotated[
         int, Meta(description="how often a failed model call is tried again, before any output", ge=0, le=10)
     ] = 2
+
+
+class BudgetConfig(Struct, frozen=True, kw_only=True):
+    """What may be used in a day of the profile's time zone, by all surfaces together. Left out: no bound."""
+
+    usd_per_day: Annotated[Dollars | None, Meta(description="USD a day, as far as prices are known")] = None
+    tokens_per_day: Annotated[Tokens | None, Meta(description="tokens a day, sent and answered together")] = None
+
+
+class MemoryConfig(Struct, frozen=True, kw_only=True):
+    """How long the memory files may be, in characters. All three are part of every request."""
+
+    user_chars: Annotated[int, Meta(description="`USER.md`: who you are", ge=200, le=100_000)] = 2000
+    memory_chars: Annotated[int, Meta(description="`MEMORY.md`: what is worth knowing", ge=200, le=100_000)] = 4000
+    personality_chars: Annotated[int, Meta(description="`PERSONALITY.md`: how alpi talks", ge=200, le=100_000)] = 2000
+
+
+class ContextConfig(Struct, frozen=True, kw_only=True):
+    """What happens when a conversation fills the model's window."""
+
+    compact_at: Annotated[
+        Share, Meta(description="the share of the window at which older turns are replaced by a summary")
+    ] = 0.75
+    keep_turns: Annotated[int, Meta(description="how many of the last turns stay whole", ge=1, le=50)] = 3
+    window: Annotated[
+        Window, Meta(description="tokens that fit into one request where the model's own number is not known")
+    ] = 32_768
+
+
+class TuiConfig(Struct, frozen=True, kw_only=True):
+    """The chat."""
+
+    auto_resume: Annotated[bool, Meta(description="go on with the last conversation, as `-c` does")] = False
+    theme: Annotated[
+        Literal["auto", "light", "dark"], Meta(description="colours; `auto` asks the terminal for its background")
+    ] = "auto"
+    plain: Annotated[bool, Meta(description="open the plain interface, as `--plain` does")] = False
 
 
 class SandboxConfig(Struct, frozen=True, kw_only=True):
@@ -113,6 +166,14 @@ class Config(Struct, frozen=True, kw_only=True):
     sandbox: Annotated[SandboxConfig, Meta(description="the wall around commands")] = field(
         default_factory=SandboxConfig
     )
+    budget: Annotated[BudgetConfig, Meta(description="what may be used in a day")] = field(default_factory=BudgetConfig)
+    memory: Annotated[MemoryConfig, Meta(description="how long the memory files may be")] = field(
+        default_factory=MemoryConfig
+    )
+    context: Annotated[ContextConfig, Meta(description="what happens when a conversation gets long")] = field(
+        default_factory=ContextConfig
+    )
+    tui: Annotated[TuiConfig, Meta(description="the chat")] = field(default_factory=TuiConfig)
     limits: Annotated[LimitsConfig, Meta(description="bounds of a turn and of a model call")] = field(
         default_factory=LimitsConfig
     )

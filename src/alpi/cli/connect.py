@@ -42,7 +42,11 @@ class Connections:
     def settings(self, full_name: str) -> ModelSettings:
         """How a model wants to be asked: the catalog's knowledge, with the person's own entry on top."""
         own = self.config.models.get(full_name, ModelConfig())
-        given = {name: getattr(own, name) for name in own.__struct_fields__ if getattr(own, name) is not None}
+        given = {
+            name: getattr(own, name)
+            for name in own.__struct_fields__
+            if name != "price" and getattr(own, name) is not None
+        }
         if "tools" in given:
             given["tools"] = tuple(given["tools"])
         return dataclasses.replace(settings_for(full_name), **given)

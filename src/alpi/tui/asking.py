@@ -45,6 +45,7 @@ class TerminalSurface:
         self, name: str, reader: LineReader, style: Style, output: Pausable | None = None, live: bool = False
     ) -> None:
         self.name = name
+        self.asker = "person"
         self.interrupt = Interrupt()
         self._reader = reader
         self._style = style
