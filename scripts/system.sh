@@ -5,6 +5,8 @@ missing=()
 for package in "$@"; do
   case "$package" in
     bubblewrap) command=bwrap ;;
+    iproute2) command=ip ;;
+    systemd) command=systemd-analyze ;;
     *) command="$package" ;;
   esac
   command -v "$command" >/dev/null 2>&1 || missing+=("$package")

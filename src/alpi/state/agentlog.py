@@ -6,7 +6,6 @@ out, and the caller is told so.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,7 @@ import msgspec
 
 from ..base.clock import Clock
 from ..base.errors import AlpiError
-from ..base.files import PRIVATE_FILE, private_dir
-from ..base.locks import FileLock
-from .rotation import Rotation, rotate, surplus
+from .rotation import RotatedFile, Rotation
 
 LONGEST = 120
 """Characters of a name. A tool's or model's name comes from a model or a file and may be anything."""
@@ -35,10 +32,9 @@ class AgentLog:
         self, folder: Path, clock: Clock, redact: Callable[[str], str], rotation: Rotation | None = None
     ) -> None:
         self.path = folder / "agent.log"
-        self._lock_path = folder.parent / "run" / "agent-log.lock"
+        self._file = RotatedFile(self.path, folder.parent / "run" / "agent-log.lock", rotation or Rotation(keep=3))
         self._clock = clock
         self._redact = redact
-        self._rotation = rotation or Rotation(keep=3)
 
     def turn(
         self,
@@ -70,34 +66,10 @@ class AgentLog:
         time = self._clock.now().isoformat(timespec="milliseconds")
         record = {"time": time, "event": event, **{key: self._clean(name) for key, name in names.items()}, **values}
         try:
-            self._append(msgspec.json.encode(record) + b"\n")
+            self._file.append(msgspec.json.encode(record) + b"\n")
         except (AlpiError, OSError):
             return False
         return True
 
     def _clean(self, text: str) -> str:
         return self._redact(text[: LONGEST * 4].encode("utf-8", "backslashreplace").decode())[:LONGEST]
-
-    def _append(self, data: bytes) -> None:
-        private_dir(self.path.parent)
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(self.path, flags, PRIVATE_FILE)
-        try:
-            state = os.fstat(descriptor)
-            if state.st_mode & 0o077:
-                os.fchmod(descriptor, PRIVATE_FILE)
-            if state.st_size and os.pread(descriptor, 1, state.st_size - 1) != b"\n":
-                data = b"\n" + data  # a writer was killed in the middle of its line
-            if os.write(descriptor, data) != len(data):
-                raise OSError("the line was written in part")
-        finally:
-            os.close(descriptor)
-        if state.st_size + len(data) > self._rotation.largest:
-            self._rotate()
-
-    def _rotate(self) -> None:
-        with FileLock(self._lock_path, wait=0, what=self.path.name):
-            if self.path.stat().st_size > self._rotation.largest:  # nobody was faster
-                rotate(self.path)
-                for path in surplus(self.path, self._rotation.keep):
-                    path.unlink(missing_ok=True)
