@@ -25,13 +25,15 @@ class ToolError(AlpiError):
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a tool gives back: ``text`` for the model, ``summary`` for the person (one line), ``diff`` where a file changed. ``ok`` is
-    false where what it ran has failed, as a command with another exit status than 0."""
+    false where what it ran has failed, as a command with another exit status than 0. ``source``: ``text`` was written by others than
+    the person and alpi, and where, in a few words (``the web page https://...``); it is fenced, and the conversation marked."""
 
     text: str
     summary: str = ""
     diff: str = ""
     images: tuple[Image, ...] = ()
     ok: bool = True
+    source: str = ""
 
 
 class ReadRecord:

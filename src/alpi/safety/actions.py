@@ -34,7 +34,50 @@ class RunCommand:
     background: bool = False
 
 
-Action = ReadPath | WritePath | RunCommand
+@dataclass(frozen=True, slots=True)
+class ChangeMemory:
+    """Changing what later conversations are told of the person. ``file`` is the memory file's name, ``text`` what goes and what comes."""
+
+    file: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSkill:
+    """Writing, changing or archiving a skill: what later conversations are told to do. ``text`` is what goes and what comes."""
+
+    skill: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskPeer:
+    """Sending a text to a pinned peer, which runs a turn of its own for it."""
+
+    peer: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallServer:
+    """Calling a tool of an MCP server. ``arguments`` is JSON; ``pin`` names the exact tool as it was approved (its hash)."""
+
+    server: str
+    tool: str
+    arguments: str
+    pin: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchUrl:
+    """Asking a web address for something. ``private``: what of the person's own would travel in it, in words, or ``""``."""
+
+    url: str
+    private: str = ""
+
+
+Effect = ChangeMemory | ChangeSkill | AskPeer | CallServer | FetchUrl
+Action = ReadPath | WritePath | RunCommand | Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +131,11 @@ class Asker(Protocol):
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The gate's word. ``reason`` is for the model as well as the person; ``grants`` are the exact accesses that a person's yes
-    covers for this one call."""
+    covers for this one call; ``alone``: those count and no earlier yes."""
 
     allowed: bool
     tier: Tier
     reason: str
     answer: Answer | None = None
     grants: frozenset[str] = frozenset()
+    alone: bool = False

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Protocol
 
 from .actions import Action, Answer, Asker, Decision, Question, ReadPath, RunCommand, Verdict, WritePath
+from .effects import described, judge_effect
 from .guarded import GuardedFiles
 from .paths import Access, PathGuard
 from .tiers import Tier
+from .untrusted import raised
 
 UNATTENDED = (
     "this needs a person's yes and nobody is watching; do without it, or tell the person what to run themselves"
@@ -116,6 +118,8 @@ class Gate:
         """The verdict on one action, without asking anybody."""
         if isinstance(action, RunCommand):
             return self._judge_command(action.command, action.folder)
+        if not isinstance(action, ReadPath | WritePath):
+            return judge_effect(action)
         verdict = self.guard.judge(action.path, access_of(action))
         if isinstance(action, WritePath) and verdict.tier is Tier.SAFE:
             # Writing in the workspace is safe because it can be taken back. What cannot be kept must be asked about.
@@ -124,8 +128,13 @@ class Gate:
                 return Verdict(Tier.CAUTION, f"{self.guard.shown(action.path)}: {why}")
         return verdict
 
-    async def permit(self, tool: str, actions: Sequence[Action], asker: Asker, folder: Path) -> Decision:
+    async def permit(
+        self, tool: str, actions: Sequence[Action], asker: Asker, folder: Path, sources: Sequence[str] = ()
+    ) -> Decision:
         """Decide whether a tool may do ``actions``, asking the person where that is needed. The worst one decides.
+
+        ``sources`` are the untrusted texts that the conversation has read (see ``untrusted``): what has effects is then judged
+        more strictly, and no earlier yes covers it.
 
         Raises:
             StorageError: a ruling could not be written down; nothing is permitted.
@@ -134,7 +143,7 @@ class Gate:
         if why:
             self._records.record(Ruling(asker.name, tool, tool, Tier.DANGEROUS, "", "refused", why))
             return Decision(False, Tier.DANGEROUS, f"refused: {why}. Nothing lifts this")
-        verdicts = [(action, self.judge(action)) for action in actions]
+        verdicts = [(action, raised(action, self.judge(action), sources)) for action in actions]
         # Nobody is asked about one half of a call whose other half is refused anyway.
         for action, verdict in sorted(verdicts, key=lambda pair: -pair[1].tier):
             if verdict.tier is Tier.DANGEROUS:
@@ -151,9 +160,9 @@ class Gate:
             if answer is Answer.NO:
                 said = "the person said no; do not try it another way" if asker.attended else UNATTENDED
                 return Decision(False, verdict.tier, f"not done: {verdict.reason}; {said}", answer)
-            if not isinstance(action, RunCommand):
+            if isinstance(action, ReadPath | WritePath):
                 grants.add(_exact(action))
-        return Decision(True, worst, reason, grants=frozenset(grants))
+        return Decision(True, worst, reason, grants=frozenset(grants), alone=bool(sources))
 
     def files(self, decision: Decision, tool: str, turn: str) -> GuardedFiles:
         """Access to files for one tool call: what is safe, what is allowed for longer, and what was granted to this call.
@@ -163,10 +172,10 @@ class Gate:
 
         def allowed(real: Path, access: Access) -> bool:
             scope = self.guard.judge_real(real, access).scope
-            if scope and (scope in self._session or self._records.is_approved(scope)):
+            if not decision.alone and self._covered(scope) is not None:
                 return True
             # Folders that must be made on the way to a granted file are granted with it.
-            granted = decision.grants | self._session
+            granted = decision.grants if decision.alone else decision.grants | self._session
             return any(key == f"{access} {real}" or key.startswith(f"{access} {real}/") for key in granted)
 
         return GuardedFiles(self.guard, allowed, partial(self._undo.keep, turn, tool))
@@ -200,16 +209,13 @@ class Gate:
 
     def _question(self, action: Action, verdict: Verdict, folder: Path) -> Question:
         always = bool(verdict.scope) and self._policy.may_approve_always
-        if isinstance(action, RunCommand):
-            what = "Run in the background" if action.background else "Run"
-            return Question(what, verdict.reason, str(folder), action.command, verdict.scope_text, always)
-        preview = action.preview if isinstance(action, WritePath) else ""
-        verb = "Write" if isinstance(action, WritePath) else "Read"
-        return Question(f"{verb} {action.path}", verdict.reason, str(folder), preview, verdict.scope_text, always)
+        what, preview = described(action)
+        return Question(what, verdict.reason, str(folder), preview, verdict.scope_text, always)
 
     def _record(self, asker: Asker, tool: str, action: Action, verdict: Verdict, decision: str) -> None:
-        what = action.command if isinstance(action, RunCommand) else f"{access_of(action)} {action.path}"
-        self._records.record(Ruling(asker.name, tool, what, verdict.tier, verdict.scope, decision, verdict.reason))
+        self._records.record(
+            Ruling(asker.name, tool, _noted(action), verdict.tier, verdict.scope, decision, verdict.reason)
+        )
 
 
 def _size_of(path: Path) -> int:
@@ -217,6 +223,16 @@ def _size_of(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _noted(action: Action) -> str:
+    """An action in one line, for the audit log."""
+    if isinstance(action, RunCommand):
+        return action.command
+    if isinstance(action, ReadPath | WritePath):
+        return f"{access_of(action)} {action.path}"
+    what, preview = described(action)
+    return f"{what}: {preview}" if preview else what
 
 
 def access_of(action: ReadPath | WritePath) -> Access:
