@@ -59,15 +59,17 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "alpi needs Python 3.11 or later; PYTHON=python3.12 make install"; exit 1; }
 	$(if $(UV),$(UV) venv -q --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
 
-$(VENV)/.core: requirements/core.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/.core: requirements/core.txt requirements/extras.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
 	@echo "installing alpi into $(VENV) ..."
 	@$(PIP_INSTALL) requirements/build.txt
 	@$(PIP_INSTALL) requirements/core.txt
+	@$(PIP_INSTALL) requirements/extras.txt
 	@$(PIP_SELF)
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt $(VENV)/.core
+$(VENV)/.dev: requirements/dev.txt requirements/browser.txt $(VENV)/.core
 	@echo "installing what the tests need ..."
+	@$(PIP_INSTALL) requirements/browser.txt
 	@$(PIP_INSTALL) requirements/dev.txt
 	@touch $@
 
@@ -84,4 +86,4 @@ system-tests:
 	@scripts/system.sh tmux git
 
 system-e2e:
-	@scripts/system.sh tmux git bubblewrap
+	@scripts/system.sh tmux git bubblewrap iproute2 systemd

@@ -2,8 +2,10 @@
 
     python scripts/lock.py
 
-core.txt    what alpi needs          build.txt   what builds it          local.txt   the engine of the local model
-dev.txt     what tests need          the weights have a lock of their own, src/alpi/providers/local/weights.txt
+core.txt    what alpi needs          extras.txt  web and mcp             local.txt   the engine of the local model
+build.txt   what builds it           browser.txt playwright              dev.txt     what tests need
+
+The weights have a lock of their own, src/alpi/providers/local/weights.txt.
 """
 
 from __future__ import annotations
@@ -47,8 +49,11 @@ def main() -> None:
     core = project["project"]["dependencies"]
     resolve("core.txt", core)
     resolve("build.txt", [*project["build-system"]["requires"], "editables"])
-    resolve("local.txt", project["project"]["optional-dependencies"]["local"], "core.txt")
-    resolve("dev.txt", project["dependency-groups"]["dev"], "core.txt", "local.txt")
+    extras = project["project"]["optional-dependencies"]
+    resolve("extras.txt", [*extras["web"], *extras["mcp"]], "core.txt")
+    resolve("browser.txt", extras["browser"], "core.txt", "extras.txt")
+    resolve("local.txt", extras["local"], "core.txt", "extras.txt")
+    resolve("dev.txt", project["dependency-groups"]["dev"], "core.txt", "extras.txt", "browser.txt", "local.txt")
 
 
 if __name__ == "__main__":

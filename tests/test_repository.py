@@ -48,7 +48,7 @@ def test_no_file_names_a_package_registry() -> None:
     assert not found
 
 
-@pytest.mark.parametrize("name", ["core", "build", "dev", "local"])
+@pytest.mark.parametrize("name", ["core", "extras", "browser", "build", "dev", "local"])
 def test_locks_are_pinned_with_hashes(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     entries = [entry for entry in text.replace("\\\n", " ").splitlines() if entry.strip() and not entry.startswith("#")]

@@ -67,6 +67,8 @@ def _compose(text: str, name: str) -> yaml.Node | None:
             mark = error.context_mark  # type: ignore[attr-defined]  # where the quotes were opened, not the end of the file
         line = f", line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or str(error)
+        if "nesting depth" in problem:  # newer versions of the library stop by themselves
+            raise ConfigError(f"{name}{line}: nested more than {DEEPEST} levels deep", "See docs/CONFIG.md") from error
         if isinstance(error, yaml.reader.ReaderError):
             before = text.encode()[: error.position]
             line = f", line {before.count(10) + 1}"

@@ -57,6 +57,11 @@ class ProfilePaths:
         return self.home / "ledger.jsonl"
 
     @property
+    def inputs(self) -> Path:
+        """What was typed into the chat, for the arrow keys."""
+        return self.home / "input.jsonl"
+
+    @property
     def index(self) -> Path:
         """What makes searching sessions fast; can be removed at any time."""
         return self.home / "index"
@@ -98,11 +103,20 @@ def profile_paths(name: str | None, environ: Mapping[str, str], must_exist: bool
         )
     folder = root if name == DEFAULT else root / "profiles" / name
     if must_exist and name != DEFAULT and not folder.is_dir():
-        known = ", ".join(profile_names(root))
-        raise NotConfigured(
-            f"there is no profile {name!r} in {root} (there is: {known})", f"Make it with: alpi -p {name} config init"
-        )
+        raise _no_profile(name, root)
     return ProfilePaths(name, root, folder, cache_dir(environ))
+
+
+def _no_profile(name: str, root: Path) -> NotConfigured:
+    import difflib
+
+    known = profile_names(root)
+    close = difflib.get_close_matches(name, known, 1)
+    meant = f"Did you mean {close[0]}? To make" if close else "To make"
+    return NotConfigured(
+        f"there is no profile {name!r} in {root} (there is: {', '.join(known)})",
+        f"{meant} a new one: alpi profile create {name}",
+    )
 
 
 def profile_names(root: Path) -> list[str]:

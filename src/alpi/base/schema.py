@@ -126,6 +126,89 @@ class TuiConfig(Struct, frozen=True, kw_only=True):
     plain: Annotated[bool, Meta(description="open the plain interface, as `--plain` does")] = False
 
 
+class AlpConfig(Struct, frozen=True, kw_only=True):
+    """Links to other agents (docs/ALP.md)."""
+
+    enabled: Annotated[bool, Meta(description="`alpi serve` answers the peers in `alp/peers.yaml`")] = False
+    listen: Annotated[
+        str,
+        Meta(
+            description="the address and port to listen on for other machines, such as `100.64.0.7:7423`; empty: this one only"
+        ),
+    ] = ""
+    allow_public: Annotated[
+        bool, Meta(description="whether `listen` may be a public address or one that stands for all (`0.0.0.0`)")
+    ] = False
+    name: Annotated[str, Meta(description="what peers are told that this agent is called; else the profile's name")] = (
+        ""
+    )
+
+
+class NetworkConfig(Struct, frozen=True, kw_only=True):
+    """Whom tools may speak to. The open internet is open, what lies inside (this machine, private networks) is closed."""
+
+    allow: Annotated[
+        list[str],
+        Meta(
+            description="places inside that are open: `nas.lan`, `localhost:3000`, `192.168.1.0/24`; clouds' metadata never is"
+        ),
+    ] = field(default_factory=list)
+
+
+class WebConfig(Struct, frozen=True, kw_only=True):
+    """Searching and reading the web."""
+
+    search: Annotated[
+        Literal["duckduckgo", "searxng", "brave"],
+        Meta(description="who answers `web_search`; `duckduckgo` needs no key"),
+    ] = "duckduckgo"
+    searxng_url: Annotated[str, Meta(description="`searxng`: the address of the instance")] = ""
+    brave_key_env: Annotated[VariableName, Meta(description="`brave`: the variable in `.env` that holds the key")] = (
+        "BRAVE_API_KEY"
+    )
+    seconds: Annotated[float, Meta(description="how long one page may take", gt=0)] = 30
+    page_bytes: Annotated[int, Meta(description="how large a page may be, unpacked", ge=10_000)] = 10_000_000
+    reader_model: Annotated[
+        ModelName, Meta(description="a cheap model that answers a question about a page; else the one in use")
+    ] = ""
+
+
+class McpServerConfig(Struct, frozen=True, kw_only=True):
+    """One entry of ``mcp.servers``: a program, or an address."""
+
+    command: Annotated[list[str], Meta(description="the program and its arguments (stdio)")] = field(
+        default_factory=list
+    )
+    url: Annotated[str, Meta(description="the address (streamable HTTP)")] = ""
+    environment: Annotated[
+        dict[str, str], Meta(description="variables for the program; `$NAME` stands for a secret of `.env`")
+    ] = field(default_factory=dict)
+    headers: Annotated[dict[str, str], Meta(description="HTTP headers; `$NAME` stands for a secret of `.env`")] = field(
+        default_factory=dict
+    )
+    enabled: Annotated[bool, Meta(description="whether it is used")] = True
+    seconds: Annotated[float, Meta(description="how long one call may take", gt=0)] = 60
+    connect_seconds: Annotated[
+        float, Meta(description="how long it may take to start and say what it offers", gt=0)
+    ] = 30
+
+
+class McpConfig(Struct, frozen=True, kw_only=True):
+    """Tools of MCP servers (docs/MCP.md)."""
+
+    servers: Annotated[dict[str, McpServerConfig], Meta(description="the servers by name")] = field(
+        default_factory=dict
+    )
+
+
+class SkillsConfig(Struct, frozen=True, kw_only=True):
+    """Skills (docs/SKILLS.md)."""
+
+    osv_url: Annotated[str, Meta(description="who is asked whether a dependency is known to be bad")] = (
+        "https://api.osv.dev"
+    )
+
+
 class SandboxConfig(Struct, frozen=True, kw_only=True):
     """The wall around commands."""
 
@@ -174,6 +257,13 @@ class Config(Struct, frozen=True, kw_only=True):
         default_factory=ContextConfig
     )
     tui: Annotated[TuiConfig, Meta(description="the chat")] = field(default_factory=TuiConfig)
+    alp: Annotated[AlpConfig, Meta(description="links to other agents")] = field(default_factory=AlpConfig)
+    network: Annotated[NetworkConfig, Meta(description="whom tools may speak to")] = field(
+        default_factory=NetworkConfig
+    )
+    web: Annotated[WebConfig, Meta(description="searching and reading the web")] = field(default_factory=WebConfig)
+    mcp: Annotated[McpConfig, Meta(description="tools of MCP servers")] = field(default_factory=McpConfig)
+    skills: Annotated[SkillsConfig, Meta(description="skills")] = field(default_factory=SkillsConfig)
     limits: Annotated[LimitsConfig, Meta(description="bounds of a turn and of a model call")] = field(
         default_factory=LimitsConfig
     )
