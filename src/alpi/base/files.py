@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,11 +53,14 @@ def private_dir(path: Path) -> Path:
     return path
 
 
-def write_atomic(path: Path, data: bytes, mode: int = PRIVATE_FILE) -> None:
+def write_atomic(
+    path: Path, data: bytes, mode: int = PRIVATE_FILE, before_rename: Callable[[], None] = lambda: None
+) -> None:
     """Replace a file's content so that a reader, or a crash, sees the old bytes or the new ones and nothing between.
 
     The new content is written to a fresh file in the same folder (never through a link that somebody planted), flushed to
-    the disk and renamed; the folder is flushed too.
+    the disk and renamed; the folder is flushed too. ``before_rename`` runs at the last moment before; where it raises, the old
+    content stands.
 
     Raises:
         StorageError: it could not be written; the old content stands.
@@ -71,6 +74,7 @@ def write_atomic(path: Path, data: bytes, mode: int = PRIVATE_FILE) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+            before_rename()
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

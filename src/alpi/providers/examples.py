@@ -1,9 +1,9 @@
 """Example exchanges, placed before the conversation for models that must see once how a call, its result and an answer follow
 each other.
 
-What is here was found by measuring: with no example the built-in model makes up what files contain.
-Examples of one call each work best: after examples with several calls in a row it called where it should have answered. Plain
-answers stand between them, and one that changes a file stands last.
+What is here was found by measuring: with no example the built-in model makes up what files contain. Examples of one call each work
+best: after examples with several calls in a row it called where it should have answered. Plain answers stand between them, and one that
+changes a file stands last. Without the greeting a mere "hola" was noted in memory as a fact.
 """
 
 from __future__ import annotations
@@ -33,16 +33,26 @@ def example_names() -> tuple[str, ...]:
 
 
 def _files() -> tuple[Message, ...]:
-    """Read and say what matters; answer plainly; search and name the file; change a file and say so."""
+    """Greet; read and say what matters; note what is told; answer plainly; search and name the file; change a file and say so."""
     script = _Script("files")
+    script.ask("hello")
+    script.answer("Hello! What can I do for you?")
     script.ask("Summarise trip/plan.txt.")
     script.call("read_file", {"path": "trip/plan.txt"}, "Trip to Graz\ntrain 8:15, platform 4\nhotel: Linde")
     script.answer("It plans a trip to Graz: the train leaves at 8:15 from platform 4, and the hotel is the Linde.")
+    script.ask("I'm a vegetarian.")
+    script.call("memory", {"action": "add", "file": "user", "text": "Vegetarian."}, "Added to USER.md.")
+    script.answer("Noted: you are a vegetarian.")
     script.ask("Write two lines about snow.")
     script.answer("White and slow it falls at night,\nmorning finds the village white.")
     script.ask("Which file mentions the dentist?")
     script.call("search_files", {"query": "dentist"}, "diary/march.md:7: dentist on Friday")
     script.answer("diary/march.md mentions the dentist, in line 7.")
+    script.ask("our wedding is on june 5th in Oslo")
+    script.call(
+        "memory", {"action": "add", "file": "memory", "text": "Wedding: June 5th in Oslo."}, "Added to MEMORY.md."
+    )
+    script.answer("Noted: your wedding is on June 5th in Oslo.")
     script.ask("What is the capital of Italy?")
     script.answer("Rome.")
     script.ask("In trip/plan.txt the hotel is now Adler.")

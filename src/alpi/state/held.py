@@ -11,13 +11,13 @@ from ..base.locks import FileLock, Locked
 
 
 @contextmanager
-def held(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock at ``path`` while ``what`` is read and written.
+def held(path: Path, what: str, wait: float = 10.0) -> Iterator[None]:
+    """Hold the lock at ``path`` while ``what`` is read and written; wait up to ``wait`` seconds for it.
 
     Raises:
         StorageError: another process did not let go of it in time, or the lock file cannot be made.
     """
-    lock = FileLock(path, what=what)
+    lock = FileLock(path, wait, what)
     try:
         lock.acquire()
     except Locked as error:
