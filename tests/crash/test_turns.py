@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
+from alpi.state.sessions import SessionStore, well_formed
+from tests.support.fakes import FakeClock
 from tests.support.model_server import Recorded, Reply, running
 from tests.support.program import PROGRAM, SRC, Home
+from tests.support.transcripts import is_well_formed
 
 CALL = [{"name": "read_file", "arguments": {"path": "a.txt"}}]
 
@@ -111,3 +114,74 @@ def test_a_few_kills(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_hundred_kills(tmp_path: Path) -> None:
     attempt(tmp_path, 4, 50)
+
+
+# -- in the middle of summing up -----------------------------------------------------------------------------------------
+
+
+def sums_up(request: Recorded) -> bool:
+    text = request.raw.decode()
+    return "this conversation fills your window" in text or "This is a conversation:" in text
+
+
+SUMMING = (
+    Reply(text="Bees were counted: 412. " * 4, match=sums_up, repeat=True, chunk_delay=0.01),
+    Reply(text="The bees flew over the meadow. " * 80, repeat=True, chunk_size=200),
+)
+NARROW = "models:\n  home/scripted: {context_window: 4600, max_output_tokens: 400}\n"
+
+
+def one_summed_up(folder: Path, url: str, kills: int, seed: int) -> tuple[int, int]:
+    """Kill turn after turn of a conversation that is summed up again and again. Gives (turns killed, summaries on the disk)."""
+    chance = random.Random(seed)
+    home = Home(folder)
+    home.configure(url, more=NARROW)
+    said: list[str] = []
+    whole = 60.0
+    for _ in range(3):
+        begun = time.monotonic()
+        said += acknowledged(start(home).communicate(timeout=60)[0])
+        whole = min(whole, time.monotonic() - begun)
+    stopped = 0
+    for _ in range(kills):
+        ids = kill_at(home, chance.uniform(0.4 * whole, 1.3 * whole))
+        stopped += len(ids) < 2
+        said += ids
+        records = journals(home)
+        messages = [record["id"] for record in records if record["record"] == "message"]
+        assert set(said) <= set(messages), "an acknowledged message is gone"
+        (path,) = home.sessions()
+        session = SessionStore(path.parent, FakeClock(), str).open(path.stem)
+        assert [message.id for message in session.messages] == messages
+        summaries = [record for record in records if record["record"] == "summary"]
+        assert [summary.id for summary in session.summaries] == [record["id"] for record in summaries]
+        assert all(record["covers"] in messages for record in summaries)
+        # Either state is whole: the summary and what follows it, or all as it was.
+        sent = session.active()
+        assert is_well_formed(well_formed(sent, FakeClock().now()))
+        assert sent[-1].id == messages[-1]
+        assert bool(summaries) == ("412" in sent[0].text)
+    ids = acknowledged(start(home).communicate(timeout=60)[0])
+    assert len(ids) == 2, "the next turn must run to its end"
+    return stopped, len(summaries)
+
+
+def attempt_summaries(folder: Path, profiles: int, kills: int) -> None:
+    with running(SUMMING) as server, ThreadPoolExecutor(2) as pool:
+        jobs = [
+            pool.submit(one_summed_up, folder / str(number), server.url, kills, number) for number in range(profiles)
+        ]
+        done = [job.result() for job in jobs]
+    assert sum(stopped for stopped, _ in done) >= profiles * kills // 5, (
+        "too few turns were really killed for this to prove anything"
+    )
+    assert sum(summaries for _, summaries in done) >= profiles, "nothing was summed up"
+
+
+def test_a_few_kills_while_summing_up(tmp_path: Path) -> None:
+    attempt_summaries(tmp_path, 1, 8)
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_while_summing_up(tmp_path: Path) -> None:
+    attempt_summaries(tmp_path, 4, 25)

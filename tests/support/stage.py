@@ -21,7 +21,7 @@ from alpi.providers.build import http_provider
 from alpi.providers.catalog import custom
 from alpi.providers.retry import ChainEntry, ModelChain, RetryRules
 from alpi.providers.textcalls import TextCalls
-from alpi.providers.types import ModelSettings, TimeLimits
+from alpi.providers.types import ModelSettings, Provider, TimeLimits
 from alpi.safety.paths import PathGuard
 from alpi.state.sessions import Session, SessionStore, new_id, well_formed
 from alpi.tools.edit_file import EditFile
@@ -53,6 +53,8 @@ class Stage:
         kind: the wire, ``openai`` or ``anthropic``.
         folder: holds the workspace ``ws``, the home ``home`` and the profile below it.
         session: go on with this one, as another process would.
+        provider: a model that stands in for those of the servers.
+        parts: further parts of the agent, such as ``accounts`` or ``context``.
     """
 
     def __init__(
@@ -69,6 +71,10 @@ class Stage:
         redact: Callable[[str], str] = str,
         clock: FakeClock | None = None,
         session: str = "",
+        memory: str = "",
+        provider: Provider | None = None,
+        examples: Callable[[str], Sequence[Message]] = lambda name: (),
+        **parts: Any,
     ) -> None:
         self.workspace = folder / "ws"
         self.home = folder / "home"
@@ -94,6 +100,8 @@ class Stage:
             )
             for place, server in enumerate(servers)
         ]
+        if provider is not None:
+            entries = [ChainEntry(provider, "scripted", settings)]
         self.chain = ModelChain(entries, clock=self.clock, random=lambda: 0.5, rules=RetryRules(attempts=attempts))
         self.toolbox = Toolbox(
             tools={tool.name: tool for tool in tools},
@@ -108,13 +116,14 @@ class Stage:
             Parts(
                 model=self.chain,
                 toolbox=self.toolbox,
-                prompt=PromptBuilder(tuple(spec_of(tool) for tool in tools)),
+                prompt=PromptBuilder(tuple(spec_of(tool) for tool in tools), memory=memory),
                 clock=self.clock,
                 new_id=new_id,
                 steps=steps,
                 textcalls=lambda offered: TextCalls(offered, new_id),
-                examples=lambda name: (),
+                examples=examples,
                 well_formed=lambda messages: well_formed(messages, self.clock.now()),
+                **parts,
             )
         )
 

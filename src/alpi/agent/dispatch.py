@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,8 +19,13 @@ from ..safety.actions import Asker, Decision
 from ..safety.gate import Gate
 from ..safety.guarded import GuardedFiles
 from ..safety.tiers import Tier
+from ..safety.untrusted import Marks, fence
+from .context import CHARS_PER_TOKEN, chars_within
 from .outputs import OutputStore
-from .tool import ReadRecord, Tool, ToolContext
+from .tool import OwnSchema, ReadRecord, Tool, ToolContext
+
+# What the lines around untrusted text take, about.
+FENCE_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class Outcome:
     refused: bool = False
     diff: str = ""
     images: tuple[Image, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,14 @@ class Toolbox:
     output_chars: int
     vision: bool = False
     seen: ReadRecord = field(default_factory=ReadRecord)
+    marks: Marks = field(default_factory=Marks)
+
+    def prepare(self) -> None:
+        """Let tools begin in the background what takes its time, as connecting to a server. Needs a running event loop."""
+        for tool in self.tools.values():
+            prepare = getattr(tool, "prepare", None)
+            if prepare is not None:
+                prepare()
 
     async def aclose(self) -> None:
         """End what tools have left running."""
@@ -69,25 +84,49 @@ class Toolbox:
             return ""
 
     async def run(
-        self, call: ToolCall, offered: frozenset[str], asker: Asker, turn: str, progress: Callable[[str], None]
+        self,
+        call: ToolCall,
+        offered: frozenset[str],
+        asker: Asker,
+        turn: str,
+        progress: Callable[[str], None],
+        tokens: int = 0,
     ) -> Outcome:
         """Carry out one call. Never raises but for cancellation: what goes wrong is an outcome that the model can act on.
 
-        ``offered`` are the tools that the model was told of, ``turn`` is what an undo of the call's changes is found by.
+        ``offered`` are the tools that the model was told of, ``turn`` is what an undo of the call's changes is found by, ``tokens``
+        bounds what the model is shown of its output (0: only ``output_chars`` does).
         """
         started = self.clock.monotonic()
-        outcome = await self._run(call, offered, asker, turn, progress)
+        chars = min(self.output_chars, tokens * CHARS_PER_TOKEN) if tokens else self.output_chars
+        outcome = await self._run(call, offered, asker, turn, progress, chars)
+        if tokens:
+            chars = min(chars, chars_within(outcome.text, tokens))
+        # Names of files may hold bytes that are no text; neither a request nor an event can.
+        text = encodable(outcome.text)
+        if outcome.source:
+            self.marks.add(outcome.source)
+            text = fence(
+                self.outputs.fit(call.id, call.name, text, max(200, chars - FENCE_CHARS)), outcome.source, _boundary
+            )
+        else:
+            text = self.outputs.fit(call.id, call.name, text, chars)
         return replace(
             outcome,
             seconds=round(self.clock.monotonic() - started, 3),
-            # Names of files may hold bytes that are no text; neither a request nor an event can.
-            text=self.outputs.fit(call.id, call.name, encodable(outcome.text)),
+            text=text,
             summary=encodable(outcome.summary),
             diff=encodable(outcome.diff),
         )
 
     async def _run(
-        self, call: ToolCall, offered: frozenset[str], asker: Asker, turn: str, progress: Callable[[str], None]
+        self,
+        call: ToolCall,
+        offered: frozenset[str],
+        asker: Asker,
+        turn: str,
+        progress: Callable[[str], None],
+        chars: int,
     ) -> Outcome:
         tool = self.tools.get(call.name) if call.name in offered else None
         if tool is None:
@@ -100,17 +139,17 @@ class Toolbox:
             )
         try:
             args = parse_arguments(tool, call)
-            context = self._context(GuardedFiles(self.gate.guard, lambda path, access: False), progress)
+            context = self._context(GuardedFiles(self.gate.guard, lambda path, access: False), progress, chars)
             actions = tool.actions(args, context)
-            decision = await self.gate.permit(tool.name, actions, asker, self.workspace)
+            decision = await self.gate.permit(tool.name, actions, asker, self.workspace, self.marks.sources)
         except AlpiError as error:
             return Outcome(False, f"Error: {error}", error.message)
         if not decision.allowed:
             return _refusal(decision)
-        return await run_tool(tool, args, self._context(self.gate.files(decision, tool.name, turn), progress))
+        return await run_tool(tool, args, self._context(self.gate.files(decision, tool.name, turn), progress, chars))
 
-    def _context(self, files: GuardedFiles, progress: Callable[[str], None]) -> ToolContext:
-        return ToolContext(self.workspace, files, self.seen, progress, self.output_chars, self.vision)
+    def _context(self, files: GuardedFiles, progress: Callable[[str], None], chars: int) -> ToolContext:
+        return ToolContext(self.workspace, files, self.seen, progress, chars, self.vision)
 
 
 async def run_tool(tool: Tool[Any], args: Any, context: ToolContext) -> Outcome:
@@ -130,7 +169,7 @@ async def run_tool(tool: Tool[Any], args: Any, context: ToolContext) -> Outcome:
             f"Error: the tool {tool.name} itself failed: {type(error).__name__}: {error}",
             f"internal error: {error!r}",
         )
-    return Outcome(result.ok, result.text, result.summary, diff=result.diff, images=result.images)
+    return Outcome(result.ok, result.text, result.summary, diff=result.diff, images=result.images, source=result.source)
 
 
 def parse_arguments(tool: Tool[Any], call: ToolCall) -> Any:
@@ -139,6 +178,8 @@ def parse_arguments(tool: Tool[Any], call: ToolCall) -> Any:
     Raises:
         AlpiError: not JSON, or not what the tool takes; the message shows what it takes.
     """
+    if isinstance(tool, OwnSchema):
+        return tool.parse(call.arguments)
     takes = ", ".join(
         f"{name}{'' if info.required else ' (optional)'}"
         for name, info in ((f.name, f) for f in msgspec.structs.fields(tool.Arguments))
@@ -168,3 +209,8 @@ def parse_arguments(tool: Tool[Any], call: ToolCall) -> Any:
 def _refusal(decision: Decision) -> Outcome:
     summary = "refused" if decision.tier is Tier.DANGEROUS else "not allowed"
     return Outcome(False, decision.reason, summary, refused=True)
+
+
+def _boundary() -> str:
+    """A word that no text can know beforehand."""
+    return secrets.token_hex(6)

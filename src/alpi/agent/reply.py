@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ..base.message import AssistantMessage, Reasoning, ToolCall, Usage
 from ..providers.types import (
+    CallDelta,
     CallDone,
     Failure,
     Finished,
@@ -20,6 +21,7 @@ from ..providers.types import (
     UsageReport,
 )
 from . import events
+from .context import text_tokens
 
 
 class TextCalls(Protocol):
@@ -45,10 +47,13 @@ class Reply:
         self.failure: Failure | None = None
         self.stop = ""
         self.model = ""
+        self.arrived_tokens = 0
 
     def begin(self, model: str, textcalls: TextCalls | None) -> None:
         """A model is being asked; before that, another may have failed. ``textcalls``: ``None`` where text is never read as calls."""
         self.model = model
+        self.usage = None
+        self.arrived_tokens = 0
         self._textcalls = textcalls
 
     async def read(self, stream: AsyncIterator[ProviderEvent]) -> None:
@@ -59,6 +64,10 @@ class Reply:
 
     def take(self, event: ProviderEvent) -> None:
         """Take in one event."""
+        if isinstance(event, TextDelta | ReasoningDelta):
+            self.arrived_tokens += text_tokens(event.text)
+        elif isinstance(event, CallDelta):
+            self.arrived_tokens += text_tokens(event.arguments)
         if isinstance(event, TextDelta):
             for text in self._textcalls.feed(event.text) if self._textcalls else [event.text]:
                 self._say(text)
@@ -104,6 +113,11 @@ class Reply:
     @property
     def calls(self) -> tuple[ToolCall, ...]:
         return tuple(self._calls)
+
+    @property
+    def arrived(self) -> bool:
+        """Whether any piece of an answer came, thinking included."""
+        return bool(self.arrived_tokens) or not self.empty
 
     @property
     def empty(self) -> bool:

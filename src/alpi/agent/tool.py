@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -111,8 +111,25 @@ class Tool(Protocol[Args]):
         ...
 
 
+@runtime_checkable
+class OwnSchema(Protocol):
+    """A tool whose arguments others have described: it brings its schema along, and reads a call's arguments itself."""
+
+    spec: ToolSpec
+
+    def parse(self, text: str) -> msgspec.Struct:
+        """The arguments of a call, from JSON.
+
+        Raises:
+            AlpiError: they are not what the tool takes.
+        """
+        ...
+
+
 def spec_of(tool: Tool[Any]) -> ToolSpec:
     """The tool as a model is told of it: its Struct as a JSON Schema, without the parts that cost tokens and say nothing."""
+    if isinstance(tool, OwnSchema):
+        return tool.spec
     schema = msgspec.json.schema(tool.Arguments)
     body = next(iter(schema.pop("$defs").values()))
     return ToolSpec(

@@ -2,100 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
 
-from ..base.clock import Clock
 from ..base.errors import AlpiError
-from ..base.message import Image, Message, ToolCall, ToolMessage, Usage, UserMessage
-from ..providers.retry import ChainEntry, ModelChain
-from ..providers.types import Request, ToolSpec
+from ..base.message import Message, ToolCall, UserMessage
+from ..providers.retry import ChainEntry
+from ..providers.types import Request
 from . import events
-from .dispatch import Toolbox
-from .prompt import PromptBuilder, turn_context
-from .reply import Reply, TextCalls
+from .calls import Interrupted, ModelCalls
+from .dispatch import Outcome
+from .history import History
+from .parts import Draft, Parts, Transcript
+from .prompt import turn_context
+from .reply import Reply
+from .step import Steps
 from .surface import Surface
 
-T = TypeVar("T")
-
-# How long a cancelled stream or tool may take to let go before the turn ends without it.
-GRACE_SECONDS = 0.8
-# The same calls this often in a row: the model is going in circles.
-SAME_CALLS = 3
-STOPPED = "Stopped by the user before it had ended; it may have been done in part."
 NO_STEPS_LEFT = "Not run: the turn's steps are used up."
-
-
-class Transcript(Protocol):
-    """A session, as a turn needs it (state/sessions.py implements it)."""
-
-    id: str
-    messages: list[Message]
-    warnings: list[str]
-
-    def begin_turn(self) -> None: ...
-
-    def end_turn(self) -> None: ...
-
-    def append(self, message: Message) -> Message: ...
-
-
-class TurnLog(Protocol):
-    """Notes turns and tool calls without their content (state/agentlog.py). False: it could not be written."""
-
-    def turn(
-        self,
-        *,
-        session: str,
-        surface: str,
-        model: str,
-        ok: bool,
-        stop: str,
-        seconds: float,
-        steps: int,
-        input_tokens: int,
-        cached_tokens: int,
-        output_tokens: int,
-    ) -> bool: ...
-
-    def tool(
-        self, *, session: str, surface: str, model: str, tool: str, ok: bool, refused: bool, seconds: float
-    ) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A message that somebody sends."""
-
-    text: str
-    images: tuple[Image, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """What turns are made with. See ``engine.Agent``."""
-
-    model: ModelChain
-    toolbox: Toolbox
-    prompt: PromptBuilder
-    clock: Clock
-    new_id: Callable[[], str]
-    steps: int
-    textcalls: Callable[[Sequence[ToolSpec]], TextCalls]
-    examples: Callable[[str], Sequence[Message]]
-    well_formed: Callable[[Sequence[Message]], Sequence[Message]]
-    log: TurnLog | None = None
-
-    def request(self, entry: ChainEntry, history: Sequence[Message], last_step: bool = False) -> Request:
-        """The request for one model call."""
-        examples = self.examples(entry.settings.examples)
-        return self.prompt.request(entry.model, entry.settings, history, examples, last_step)
-
-
-class Interrupted(Exception):
-    """The person stopped the turn."""
+CHECK = """\
+[alpi checks your reply: it says {claims}, but no tool call of this turn has done that. If it is to be done, do it now with a tool. \
+If not, say plainly that it is not done.]"""
+CHECK_SURFACE = "check"
 
 
 class CannotGoOn(Exception):
@@ -123,14 +50,17 @@ class Turn:
         self._session = session
         self._surface = surface
         self._emit = emit
-        self._id = ""
+        self._id = parts.new_id()
+        self._calls = ModelCalls(parts, session.id, surface)
+        self._history = History(parts, session, self._calls, emit)
+        self._tools = Steps(parts, surface, self._id, emit, self._save, self._note_call)
         self._model = parts.model.entries[0].full_name
         self._steps = 0
         self._refused = 0
-        self._usage = Usage()
         self._text = ""
-        self._last_calls: tuple[tuple[str, str], ...] = ()
-        self._repeats = 0
+        self._ran: list[tuple[ToolCall, Outcome]] = []
+        self._checked = False
+        self._claims: tuple[str, ...] = ()
         self._log_failed = False
 
     async def run(self, draft: Draft) -> None:
@@ -150,10 +80,15 @@ class Turn:
             self._emit(failure.event)
         except AlpiError as error:
             self._emit(events.Failed(error.message, error.hint, exit_code=error.exit_code))
+        text = self._text
+        if self._claims:
+            self._emit(events.NotDone(self._claims))
+            text = f"{text.rstrip()}\n\nnot done: {', '.join(self._claims)}"
         seconds = round(clock.monotonic() - started, 3)
         self._log_turn(stop, seconds)
+        calls = self._calls
         self._emit(
-            events.TurnEnded(self._session.id, stop, self._text, self._usage, self._steps, seconds, self._refused)
+            events.TurnEnded(self._session.id, stop, text, calls.usage, self._steps, seconds, self._refused, calls.cost)
         )
 
     async def _answer(self, draft: Draft) -> str:
@@ -165,42 +100,50 @@ class Turn:
         session.warnings.clear()
         now = parts.clock.now()
         context = turn_context(now, parts.toolbox.workspace, first=not session.messages)
-        self._id = parts.new_id()
-        self._save(UserMessage(self._id, now, draft.text, context, self._surface.name, draft.images))
+        text = self._history.bounded(self._id, draft.text)
+        self._save(UserMessage(self._id, now, text, context, self._surface.name, draft.images))
         while True:
             if self._surface.interrupt.is_set():
                 raise Interrupted
-            last_step = self._steps >= parts.steps or self._repeats >= SAME_CALLS
+            last_step = self._steps >= parts.steps or self._tools.in_circles
             reply, offered = await self._ask_model(last_step)
             self._steps += 1
-            self._usage += reply.usage or Usage()
             self._text = self._save(reply.message(parts.new_id(), parts.clock.now())).text
-            if last_step or not reply.calls:
-                # It was told to stop calling; if it did not listen, the transcript still needs results.
-                self._answer_all(reply.calls, NO_STEPS_LEFT)
-                return "limit" if last_step else reply.stop if reply.stop in ("length", "refusal") else "end"
-            await self._carry_out(reply.calls, offered)
+            self._emit(self._history.used(reply))
+            if reply.calls and not last_step:
+                await self._tools.carry_out(reply.calls, offered)
+                continue
+            # It was told to stop calling; if it did not listen, the transcript still needs results.
+            self._tools.answer_all(reply.calls, NO_STEPS_LEFT)
+            stop = reply.stop if reply.stop in ("length", "refusal") else "end"
+            if stop == "end" and self._must_ask_again(last_step):
+                continue
+            return "limit" if last_step else stop
+
+    def _must_ask_again(self, last_step: bool) -> bool:
+        """Compare the reply with what tools have done. Claims that nothing backs: the model is asked once to do it, or to take it back."""
+        if self._parts.unbacked is None:
+            return False
+        from .claims import DoneCall
+
+        ran = [DoneCall(call.name, call.arguments, done.ok, done.text) for call, done in self._ran]
+        self._claims = self._parts.unbacked(self._text, ran)
+        if not self._claims or self._checked or last_step:
+            return False
+        self._checked = True
+        said = ", ".join(f'"{claim}"' for claim in self._claims)
+        check = CHECK.format(claims=said)
+        self._save(UserMessage(self._parts.new_id(), self._parts.clock.now(), check, surface=CHECK_SURFACE))
+        return True
 
     async def _ask_model(self, last_step: bool) -> tuple[Reply, frozenset[str]]:
-        """One model call, to its end. What had arrived of a broken or interrupted one is kept in the transcript."""
-        parts = self._parts
-        history = parts.well_formed(self._session.messages)
-        offered: frozenset[str] = frozenset()
-        reply = Reply(self._emit)
-
-        def build(entry: ChainEntry) -> Request:
-            nonlocal offered
-            request = parts.request(entry, history, last_step)
-            offered = frozenset(spec.name for spec in request.tools)
-            readable = entry.settings.text_calls and request.tools and not last_step
-            reply.begin(entry.full_name, parts.textcalls(request.tools) if readable else None)
-            return request
-
-        try:
-            await self._until_interrupt(reply.read(parts.model.stream(build)))
-        except Interrupted:
-            self._keep_part(reply, "interrupted")
-            raise
+        """One model call, to its end. A conversation that a provider finds too long is made shorter, once."""
+        await self._history.make_room()
+        reply, offered = await self._ask_once(last_step)
+        if reply.failure is not None and reply.failure.kind == "too_long":
+            self._history.too_long(reply.model)
+            await self._history.make_room()
+            reply, offered = await self._ask_once(last_step)
         self._model = reply.model
         failure = reply.failure
         if failure is not None:
@@ -209,76 +152,44 @@ class Turn:
             raise CannotGoOn(events.Failed(failure.message, failure.hint, failure.detail, code))
         return reply, offered
 
+    async def _ask_once(self, last_step: bool) -> tuple[Reply, frozenset[str]]:
+        """One request. What had arrived when the person interrupts is kept in the transcript."""
+        parts = self._parts
+        offered: frozenset[str] = frozenset()
+        reply = Reply(self._emit)
+
+        def build(entry: ChainEntry) -> Request:
+            nonlocal offered
+            request = parts.request(entry, self._history.messages_for(entry), last_step)
+            offered = frozenset(spec.name for spec in request.tools)
+            readable = entry.settings.text_calls and request.tools and not last_step
+            reply.begin(entry.full_name, parts.textcalls(request.tools) if readable else None)
+            return request
+
+        try:
+            await self._calls.ask(build, reply)
+        except Interrupted:
+            self._keep_part(reply, "interrupted")
+            raise
+        return reply, offered
+
     def _keep_part(self, reply: Reply, stop: str) -> None:
         reply.settle(broken=True)
         if not reply.empty:
             self._save(reply.message(self._parts.new_id(), self._parts.clock.now(), stop))
 
-    async def _carry_out(self, calls: Sequence[ToolCall], offered: frozenset[str]) -> None:
-        """Run a step's calls and write their results down, in the model's order."""
-        same = tuple((call.name, call.arguments) for call in calls)
-        self._repeats = self._repeats + 1 if same == self._last_calls else 1
-        self._last_calls = same
-        left = list(calls)
-        try:
-            while left:
-                # Neighbours that only read run side by side; all others one after the other.
-                parallel = self._parts.toolbox.parallel
-                count = next((i for i, call in enumerate(left) if not parallel(call)), len(left)) or 1
-                running = [self._run_call(call, offered) for call in left[:count]]
-                for result in await self._until_interrupt(asyncio.gather(*running)):
-                    self._save(result)
-                del left[:count]
-        except Interrupted:
-            self._answer_all(left, STOPPED)
-            raise
-
-    async def _run_call(self, call: ToolCall, offered: frozenset[str]) -> ToolMessage:
-        toolbox = self._parts.toolbox
-        self._emit(events.ToolStarted(call.id, call.name, toolbox.hint(call)))
-
-        def progress(text: str) -> None:
-            self._emit(events.ToolProgress(call.id, text))
-
-        done = await toolbox.run(call, offered, self._surface, self._id, progress)
+    def _note_call(self, call: ToolCall, done: Outcome) -> None:
+        self._ran.append((call, done))
         self._refused += done.refused
         self._log_tool(call.name, done.ok, done.refused, done.seconds)
-        self._emit(
-            events.ToolFinished(
-                call.id, call.name, done.ok, done.summary, done.text, done.seconds, done.refused, done.diff
-            )
-        )
-        return self._result(call, done.text, done.ok, done.images)
-
-    def _answer_all(self, calls: Sequence[ToolCall], text: str) -> None:
-        for call in calls:
-            self._save(self._result(call, text, False))
-
-    def _result(self, call: ToolCall, text: str, ok: bool, images: tuple[Image, ...] = ()) -> ToolMessage:
-        return ToolMessage(self._parts.new_id(), self._parts.clock.now(), call.id, call.name, text, ok, images)
 
     def _save(self, message: Message) -> Message:
         saved = self._session.append(message)
         self._emit(events.Saved(saved.id, str(type(saved).__struct_config__.tag)))
         return saved
 
-    async def _until_interrupt(self, work: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:
-        """Wait for some work, or stop it when the person interrupts: it gets a moment to let go, then the turn ends without it."""
-        task = asyncio.ensure_future(work)
-        stop = asyncio.ensure_future(self._surface.interrupt.wait())
-        try:
-            await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            raise Interrupted
-        finally:
-            stop.cancel()
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task}, timeout=GRACE_SECONDS)
-
     def _log_turn(self, stop: str, seconds: float) -> None:
-        log, usage = self._parts.log, self._usage
+        log, usage = self._parts.log, self._calls.usage
         if log is not None:
             written = log.turn(
                 session=self._session.id,
@@ -304,3 +215,6 @@ class Turn:
         if not written and not self._log_failed:
             self._log_failed = True
             self._emit(events.Notice("logs/agent.log could not be written; the turn goes on"))
+
+
+__all__ = ["Draft", "Parts", "Transcript", "Turn"]

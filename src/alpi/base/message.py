@@ -95,7 +95,8 @@ class AssistantMessage(Struct, frozen=True, omit_defaults=True, tag_field="role"
 
 
 class ToolMessage(Struct, frozen=True, omit_defaults=True, tag_field="role", tag="tool"):
-    """What a tool gave back. ``text`` is what the model sees; ``ok`` is false for an error or a refusal."""
+    """What a tool gave back. ``text`` is what the model sees; ``ok`` is false for an error or a refusal. ``source`` says whose text it
+    is, where it was written by others than the person and alpi."""
 
     id: str
     time: datetime
@@ -104,6 +105,22 @@ class ToolMessage(Struct, frozen=True, omit_defaults=True, tag_field="role", tag
     text: str
     ok: bool = True
     images: tuple[Image, ...] = ()
+    source: str = ""
 
 
 Message = UserMessage | AssistantMessage | ToolMessage
+
+
+class Summary(Struct, frozen=True, omit_defaults=True):
+    """What stands for the older part of a conversation in requests, since that no longer fitted; the transcript itself stays whole.
+
+    ``covers`` is the id of the last message that it replaces, ``text`` what the model is given instead, ``turns`` how many turns that
+    were. ``cuts`` are messages after it that are too long to be sent whole: their id, and the text that is sent.
+    """
+
+    id: str
+    time: datetime
+    covers: str
+    text: str
+    turns: int = 0
+    cuts: dict[str, str] = field(default_factory=dict)

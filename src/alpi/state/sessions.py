@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -23,9 +23,10 @@ from ..base.errors import SessionError
 from ..base.files import private_dir, storage_errors
 from ..base.journal import Journal, read_journal
 from ..base.locks import FileLock, Locked
-from ..base.message import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
+from ..base.message import AssistantMessage, Message, Summary, ToolCall, ToolMessage, UserMessage
 
 VERSION = 1
+NOTED = "Understood. I go on from there."
 NO_RESULT = "No result: alpi was stopped before this tool call had ended. It may have been done in part; check before you repeat it."
 
 
@@ -42,13 +43,15 @@ class SessionInfo:
 
 
 class Session:
-    """One conversation. ``messages`` is what is on the disk, in order; ``warnings`` what was wrong with the file."""
+    """One conversation. ``messages`` is all that was said, as it is on the disk, in order; ``summaries`` what stood for its older parts
+    in requests, the newest last; ``warnings`` what was wrong with the file."""
 
     def __init__(self, path: Path, id: str, surface: str, clock: Clock, redact: Callable[[str], str]) -> None:
         self.id = id
         self.surface = surface
         self.path = path
         self.messages: list[Message] = []
+        self.summaries: list[Summary] = []
         self.warnings: list[str] = []
         self._clock = clock
         self._redact = redact
@@ -93,6 +96,43 @@ class Session:
         Raises:
             StorageError: it could not be written; it is not added.
         """
+        clean = _message(self._write("message", message))
+        self.messages.append(clean)
+        return clean
+
+    def append_summary(self, summary: Summary) -> Summary:
+        """Write a summary to the disk, without secrets: from now on it stands for what it covers. Returns it as it was written.
+
+        Raises:
+            StorageError: it could not be written; nothing has changed.
+        """
+        clean = _summary(self._write("summary", summary))
+        self.summaries.append(clean)
+        return clean
+
+    @property
+    def summary(self) -> Summary | None:
+        """The summary that holds."""
+        return self.summaries[-1] if self.summaries else None
+
+    def active(self) -> list[Message]:
+        """What a model is sent: all messages, or the newest summary and those after the part that it covers."""
+        summary = self.summary
+        place = self._covered(summary) if summary else 0
+        if summary is None or not place:
+            return list(self.messages)
+        rest = [_cut(message, summary.cuts) for message in self.messages[place:]]
+        head: list[Message] = [UserMessage(summary.id, summary.time, summary.text, surface="summary")]
+        if rest and isinstance(rest[0], UserMessage):  # some models take only questions and answers in turn
+            head.append(AssistantMessage(f"{summary.id}-noted", summary.time, NOTED))
+        return head + rest
+
+    def _covered(self, summary: Summary) -> int:
+        """How many messages a summary stands for; 0 where the last of them is missing from the file, so that it cannot be told."""
+        count = len(self.messages)
+        return next((count - back for back in range(count) if self.messages[count - 1 - back].id == summary.covers), 0)
+
+    def _write(self, kind: str, record: Message | Summary) -> dict[str, Any]:
         if self._journal.is_empty():
             header = {
                 "record": "session",
@@ -102,11 +142,9 @@ class Session:
                 "created": self._clock.now(),
             }
             self._journal.append(header)
-        written = self._journal.append({"record": "message", **msgspec.to_builtins(message)})
-        clean = _message(written)
-        self.messages.append(clean)
+        written = self._journal.append({"record": kind, **msgspec.to_builtins(record)})
         self._size = self._size_on_disk()
-        return clean
+        return written
 
     def load(self) -> None:
         """Read the file anew."""
@@ -114,7 +152,7 @@ class Session:
         size = self._size_on_disk()
         text = read_journal(self.path)
         self.warnings = list(text.warnings)
-        self.messages = []
+        self.messages, self.summaries = [], []
         for number, record in enumerate(text.records, 1):
             kind = record.get("record")
             if kind == "session":
@@ -123,11 +161,14 @@ class Session:
                     raise SessionError(
                         f"{self.path} was written by another version of alpi", "Use that version to read it"
                     )
-            elif kind == "message":
+            elif kind in ("message", "summary"):
                 try:
-                    self.messages.append(_message(record))
+                    if kind == "message":
+                        self.messages.append(_message(record))
+                    else:
+                        self.summaries.append(_summary(record))
                 except msgspec.ValidationError as error:
-                    self.warnings.append(f"{self.path}: message {number} cannot be used ({error}); it was left out")
+                    self.warnings.append(f"{self.path}: {kind} {number} cannot be used ({error}); it was left out")
         self._size = size
 
     def _size_on_disk(self) -> int:
@@ -193,6 +234,20 @@ def _no_result(call: ToolCall, now: datetime) -> ToolMessage:
 def _message(record: dict[str, Any]) -> Message:
     message: Message = msgspec.convert({key: value for key, value in record.items() if key != "record"}, Message)
     return message
+
+
+def _summary(record: dict[str, Any]) -> Summary:
+    return msgspec.convert({key: value for key, value in record.items() if key != "record"}, Summary)
+
+
+def _cut(message: Message, cuts: Mapping[str, str]) -> Message:
+    """A message as it is sent: shortened where a summary says so, and then without pictures."""
+    text = cuts.get(message.id)
+    if text is None:
+        return message
+    if isinstance(message, AssistantMessage):
+        return msgspec.structs.replace(message, text=text)
+    return msgspec.structs.replace(message, text=text, images=())
 
 
 def new_id() -> str:
@@ -288,10 +343,12 @@ class SessionStore:
 def to_markdown(session: Session) -> str:
     """The conversation as Markdown, for reading and keeping."""
     lines = [f"# Session {session.id}", ""]
+    covered = {summary.covers: summary for summary in session.summaries}
     for message in session.messages:
         when = message.time.astimezone().strftime("%Y-%m-%d %H:%M")
         if isinstance(message, UserMessage):
-            lines += [f"## You, {when}", "", message.text, ""]
+            who = "alpi's check" if message.surface == "check" else "You"
+            lines += [f"## {who}, {when}", "", message.text, ""]
             lines += [line for image in message.images for line in (f"(picture: {image.name or image.media_type})", "")]
         elif isinstance(message, AssistantMessage):
             lines += [f"## {message.model or 'alpi'}, {when}", ""]
@@ -307,6 +364,9 @@ def to_markdown(session: Session) -> str:
                 *_fenced(message.text, ""),
                 "",
             ]
+        if message.id in covered:
+            at = covered[message.id].time.astimezone().strftime("%Y-%m-%d %H:%M")
+            lines += [f"(up to here summed up for the model, {at})", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -162,6 +162,15 @@ class Printer:
             self._line(self._style.yellow, f"! {event.message}; {then}")
         elif isinstance(event, events.Notice):
             self._line(self._style.yellow, f"! {event.text}")
+        elif isinstance(event, events.NotDone):
+            claims = ", ".join(one_line(claim, 60) for claim in event.claims)
+            self._line(
+                self._style.yellow, f"! not done: {claims} (the answer says so, but nothing in this turn did it)"
+            )
+        elif isinstance(event, events.Compacting):
+            self._doing("summing up the older part of the conversation …")
+        elif isinstance(event, events.Compacted):
+            self._compacted(event)
         elif isinstance(event, events.Queued) and not self._quiet:
             self._line(self._style.dim, "(waits for the turn that is running)")
         elif isinstance(event, events.Failed):
@@ -205,6 +214,13 @@ class Printer:
             for line in diff_lines(event.diff, style, MOST_DIFF_LINES):
                 self._put(f"    {line}")
 
+    def _compacted(self, event: events.Compacted) -> None:
+        self._now = ""
+        if not self._quiet:
+            what = f"{event.turns} older turns" if event.turns != 1 else "an older turn"
+            what = what if event.turns else "the older part of this turn"
+            self._line(self._style.dim, f"· {what} summed up: {event.before:,} tokens are {event.after:,} now")
+
     def _fail(self, event: events.Failed) -> None:
         self._line(self._style.red, f"alpi: {event.message}")
         if event.hint:
@@ -224,6 +240,9 @@ class Printer:
         }
         if event.stop in notes:
             self._line(self._style.yellow, notes[event.stop])
+        used = used_line(event)
+        if used and not self._quiet:
+            self._line(self._style.dim, used)
 
     def _line(self, style: str, text: str) -> None:
         self._put(self._style.paint(style, text))
@@ -244,6 +263,17 @@ class Printer:
             self._status.write("\n")
             self._status.flush()
         self._last = kind
+
+
+def used_line(event: events.TurnEnded) -> str:
+    """What a turn has used, in one line: tokens in and how many of them the provider had in its cache, tokens out, and the price where
+    it is known; ``""`` where nobody counted, and where it was free and nothing came from a cache."""
+    usage = event.usage
+    if not (usage.input or usage.output) or (event.cost_usd == 0 and not usage.cached):
+        return ""
+    cached = f" ({usage.cached / usage.input:.0%} cached)" if usage.cached and usage.input else ""
+    price = "" if event.cost_usd is None else " · free" if not event.cost_usd else f" · ${event.cost_usd:.4f}"
+    return f"{usage.input:,} tokens in{cached}, {usage.output:,} out{price}"
 
 
 class JsonPrinter:

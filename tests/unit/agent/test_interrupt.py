@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from alpi.agent import events
-from alpi.agent.turn import GRACE_SECONDS, STOPPED, Draft
+from alpi.agent.calls import GRACE_SECONDS
+from alpi.agent.step import STOPPED
+from alpi.agent.turn import Draft
 from alpi.base.message import AssistantMessage, ToolMessage, UserMessage
 from alpi.safety.actions import Answer
 from tests.support.fakes import FakeClock, FakeTool, Person

@@ -19,6 +19,7 @@ from alpi.agent.surface import Interrupt, Unattended
 from alpi.agent.tool import Result, ToolContext, ToolError, spec_of
 from alpi.base.errors import AlpiError
 from alpi.base.message import AssistantMessage, Reasoning, ToolCall, UserMessage
+from alpi.cli.runtime import Runtime
 from alpi.providers.textcalls import TextCalls
 from alpi.providers.types import (
     CallDone,
@@ -34,6 +35,7 @@ from alpi.providers.types import (
 )
 from alpi.safety.actions import Answer, Question
 from tests.support.fakes import FakeTool
+from tests.support.program import Home
 from tests.support.stage import FILE_TOOLS, in_loop
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -57,6 +59,24 @@ def test_instructions_and_language() -> None:
     assert plain.system(ModelSettings()) == FULL
     assert plain.system(ModelSettings(instructions="compact")) == COMPACT
     assert spanish.system(ModelSettings()).endswith("- Answer in Spanish.\n")
+
+
+def test_memory_ends_the_system_text() -> None:
+    builder = PromptBuilder((), "Spanish", memory="- likes bees\n")
+    assert builder.system(ModelSettings()).endswith("- Answer in Spanish.\n\n- likes bees\n")
+    assert builder.request("m", ModelSettings(), []).system == builder.system(ModelSettings())
+    assert "bees" not in builder.system(ModelSettings(), with_memory=False)
+
+
+def test_instructions_and_tools_take_few_tokens(home: Home) -> None:
+    """What every request costs before anybody has said anything: a ceiling, because overhead only ever grows."""
+    home.configure("http://127.0.0.1:9/v1")
+    runtime = Runtime(None, home.environ)
+    chain = runtime.chain()
+    sizes = dict(runtime.agent(chain, runtime.sessions.create("test"), home.workspace).prompt_sizes())
+    assert len(sizes) >= 7, sizes
+    assert sizes["instructions"] < 400
+    assert sum(sizes.values()) <= 2200, sizes
 
 
 def test_examples_stand_before_the_conversation_and_are_counted() -> None:

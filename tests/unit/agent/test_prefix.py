@@ -8,8 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from alpi.agent import events
+from alpi.agent.claims import unbacked
 from alpi.agent.turn import Draft
-from tests.support.fakes import Person
+from alpi.base.message import AssistantMessage, UserMessage
+from alpi.providers.types import ModelSettings
+from alpi.state.memory import MemoryStore, Note
+from alpi.tools.memory import Memory
+from tests.support.fakes import FakeClock, Person
 from tests.support.model_server import ModelServer, Recorded, Reply
 from tests.support.stage import Stage, ended, in_loop
 
@@ -74,6 +79,72 @@ async def test_fifty_turns_share_their_beginning(kind: str, tmp_path: Path) -> N
             assert max(places_of_markers(before.raw)) in places_of_markers(after.raw)
     assert calls[0].raw.count(MARKER) <= 4
     assert calls[-1].raw.count(MARKER) <= 4
+
+
+@in_loop
+async def test_memory_that_changes_in_the_conversation_does_not_change_its_beginning(kind: str, tmp_path: Path) -> None:
+    """The prompt holds memory as it was when the session began; what is noted meanwhile stands in the transcript."""
+    clock = FakeClock()
+    limits = {"user": 20_000, "memory": 20_000, "personality": 2000}
+    store = MemoryStore(tmp_path / "memory", limits, clock, str, lambda text: "")
+    note = Note("s", "test")
+    store.add("user", "Their dog is called Argos.", note)
+    tool = Memory(store, lambda: note)
+
+    def noting(number: int) -> Reply:
+        text = f"On day {number * 37} they were in town number {number * 7919}."
+        return Reply(tool_calls=[{"name": "memory", "arguments": {"action": "add", "file": "memory", "text": text}}])
+
+    async with (
+        ModelServer() as server,
+        Stage(
+            server,
+            kind=kind,
+            folder=tmp_path,
+            clock=clock,
+            tools=[tool],
+            memory=store.snapshot().text,
+            unbacked=unbacked,
+        ) as stage,
+    ):
+        for number in range(TURNS):
+            server.add(noting(number), "Good to know.")
+            assert ended(await stage.turn(f"Remember town {number}.")).text == "Good to know."
+            clock.go_on(977)
+        calls = server.model_calls
+    assert len(store.entries("memory")) > TURNS // 2, "nothing was noted"
+    assert b"Argos" in calls[0].raw
+    head = calls[-1].raw[: calls[-1].raw.index(b"Remember town 0.")]
+    assert b"town number" not in head
+    for before, after in pairwise(calls):
+        old, new = before.raw.replace(MARKER, b""), after.raw.replace(MARKER, b"")
+        assert new.startswith(old[:-2] + b","), where_they_part(old, new)
+
+
+@in_loop
+async def test_memory_stands_behind_examples_so_that_what_is_prepared_stays(kind: str, tmp_path: Path) -> None:
+    examples = [UserMessage("e", FakeClock().now(), "an example"), AssistantMessage("f", FakeClock().now(), "shown")]
+    settings = ModelSettings(examples="files")
+    bodies = []
+    for memory in ("", "- Their dog is called Argos."):
+        async with (
+            ModelServer(["a"]) as server,
+            Stage(
+                server,
+                kind=kind,
+                folder=tmp_path / (memory[-6:-1] or "none"),
+                settings=settings,
+                memory=memory,
+                examples=lambda name: examples,
+            ) as stage,
+        ):
+            await stage.turn("hi")
+            bodies.append(server.model_calls[0].raw.decode().replace(MARKER.decode(), ""))
+            assert dict(stage.agent.prompt_sizes()).get("memory", 0) == (7 if memory else 0)
+    end = bodies[0].index("shown") + len("shown")
+    assert bodies[0][:end] == bodies[1][:end]
+    assert "Argos" not in bodies[0]
+    assert bodies[1].index("Argos") < bodies[1].index("Understood.") < bodies[1].index("hi\\n\\n[Now")
 
 
 def where_they_part(old: bytes, new: bytes) -> str:

@@ -16,11 +16,22 @@ from pathlib import Path
 import pytest
 
 from alpi.base.errors import SessionError, StorageError
-from alpi.base.message import AssistantMessage, Image, Message, Reasoning, ToolCall, ToolMessage, Usage, UserMessage
+from alpi.base.message import (
+    AssistantMessage,
+    Image,
+    Message,
+    Reasoning,
+    Summary,
+    ToolCall,
+    ToolMessage,
+    Usage,
+    UserMessage,
+)
 from alpi.base.redact import Redactor
 from alpi.state.sessions import NO_RESULT, Session, SessionStore, missing_results, new_id, to_markdown, well_formed
 from tests.support.disks import no_larger_than
 from tests.support.fakes import FakeClock
+from tests.support.transcripts import is_well_formed
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 
@@ -414,3 +425,103 @@ It is
 - this
 """
     )
+
+
+# -- summaries ---------------------------------------------------------------------------------------------------------
+
+
+def summed_up(covers: Message, text: str = "[In short: bees.]", **more: object) -> Summary:
+    return Summary(new_id(), NOW, covers.id, text, 1, **more)  # type: ignore[arg-type]
+
+
+def test_a_summary_stands_for_what_it_covers_and_the_transcript_stays_whole(store: SessionStore) -> None:
+    messages = [user("one"), answer("first"), user("two"), answer("second")]
+    session = filled(store, *messages)
+    summary = session.append_summary(summed_up(messages[1]))
+    again = store.open(session.id)
+    for found in (session, again):
+        assert found.messages == messages
+        assert found.summary == summary
+        assert [message.text for message in found.active()] == [
+            "[In short: bees.]",
+            "Understood. I go on from there.",
+            "two",
+            "second",
+        ]
+        assert is_well_formed(found.active())
+    assert [type(message) for message in again.active()] == [
+        UserMessage,
+        AssistantMessage,
+        UserMessage,
+        AssistantMessage,
+    ]
+    assert store.recent()[0].title == "one"
+    assert "(up to here summed up for the model, " in to_markdown(again)
+    assert "In short: bees" not in to_markdown(again)
+
+
+def test_the_newest_summary_holds(store: SessionStore) -> None:
+    messages = [user("one"), answer("first"), user("two"), answer("second"), user("three")]
+    session = filled(store, *messages)
+    session.append_summary(summed_up(messages[1], "short"))
+    session.append_summary(summed_up(messages[3], "shorter"))
+    assert [message.text for message in store.open(session.id).active()][0::2] == ["shorter", "three"]
+    assert to_markdown(session).count("summed up for the model") == 2
+
+
+def test_in_the_middle_of_a_turn_no_answer_is_put_between(store: SessionStore) -> None:
+    messages = [user("one"), answer("", "a"), result("a"), answer("", "b"), result("b")]
+    session = filled(store, *messages)
+    session.append_summary(summed_up(messages[2]))
+    assert [type(message) for message in session.active()] == [UserMessage, AssistantMessage, ToolMessage]
+
+
+def test_what_a_summary_cut_is_sent_short_and_kept_whole(store: SessionStore) -> None:
+    long = ToolMessage(new_id(), NOW, "a", "read_file", "x" * 5000, True, (Image("image/png", "aGk="),))
+    messages = [user("one"), answer("first"), user("two"), answer("", "a"), long]
+    session = filled(store, *messages)
+    session.append_summary(summed_up(messages[1], cuts={long.id: "x… [cut]", messages[3].id: "", "gone": "?"}))
+    sent = store.open(session.id).active()[-1]
+    assert isinstance(sent, ToolMessage)
+    assert (sent.text, sent.images, sent.call_id) == ("x… [cut]", (), "a")
+    assert session.messages[-1] == long
+
+
+def test_a_summary_whose_place_is_lost_is_not_applied(store: SessionStore) -> None:
+    messages = [user("one"), answer("first"), user("two")]
+    session = filled(store, *messages)
+    session.append_summary(summed_up(messages[1]))
+    lines = session.path.read_bytes().splitlines(keepends=True)
+    session.path.write_bytes(b"".join(line for line in lines if b'"first"' not in line))
+    assert [message.text for message in store.open(session.id).active()] == ["one", "two"]
+    broken = json.loads(lines[-1])
+    session.path.write_bytes(b"".join(lines[:-1]) + json.dumps({**broken, "turns": "many"}).encode() + b"\n")
+    again = store.open(session.id)
+    assert again.active() == again.messages
+    assert "summary 5 cannot be used" in again.warnings[0]
+
+
+def test_a_summary_holds_no_secrets_and_a_full_disk_leaves_the_old_state(tmp_path: Path) -> None:
+    store = SessionStore(tmp_path / "sessions", FakeClock(NOW), Redactor({"KEY": "hunter2hunter2"}))
+    messages = [user("one"), answer("first"), user("two")]
+    session = filled(store, *messages)
+    assert session.append_summary(summed_up(messages[1], "it is hunter2hunter2")).text == "it is [secret KEY]"
+    assert b"hunter2" not in session.path.read_bytes()
+    before = store.open(session.id).active()
+    with no_larger_than(session.path.stat().st_size + 100), pytest.raises(StorageError):
+        session.append_summary(summed_up(messages[1], "x" * 5000))
+    assert session.active() == store.open(session.id).active() == before
+
+
+def test_cut_off_at_any_byte_a_file_holds_the_old_state_or_the_new(store: SessionStore) -> None:
+    messages = [user("one"), answer("first"), user("two")]
+    session = filled(store, *messages)
+    before = session.path.read_bytes()
+    old = session.active()
+    session.append_summary(summed_up(messages[1]))
+    after = session.path.read_bytes()
+    for size in range(len(before), len(after) + 1):
+        session.path.write_bytes(after[:size])
+        found = store.open(session.id)
+        assert found.active() in (old, session.active())
+        assert found.messages == messages
