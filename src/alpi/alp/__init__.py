@@ -1,0 +1,1 @@
+"""ALP, the Alpi Link Protocol: `core` is the protocol without I/O, `io` the sockets around it. docs/ALP.md has the wire."""
