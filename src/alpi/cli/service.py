@@ -94,9 +94,8 @@ def unit_file(manager: Manager, installed: Installed, environ: Mapping[str, str]
 
 def control(action: str, runtime: Runtime, environ: Mapping[str, str]) -> int:
     """Install, uninstall, start, stop or restart it; or show what would be installed."""
-    from ..base.files import storage_errors, write_atomic
-    from ..daemon.services import by_hand, find_manager, systemd
-    from .serve import need_services
+    from ..base.files import storage_errors
+    from ..daemon.services import by_hand, find_manager
 
     installed = installed_as(runtime)
     manager, why = find_manager(environ)
@@ -107,14 +106,11 @@ def control(action: str, runtime: Runtime, environ: Mapping[str, str]) -> int:
     if not manager:
         print("\n".join(by_hand(installed, why)))
         return 1
-    path, data = unit_file(manager, installed, environ)
+    path, _ = unit_file(manager, installed, environ)
     if action == "install":
-        need_services(runtime)
-        with storage_errors(path, "write"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, data, 0o644)
-        print(f"wrote {path}")
-    elif not path.exists():
+        print("\n".join(install(runtime, environ)))
+        return 0
+    if not path.exists():
         raise UsageError(f"{path} is not there: the service is not installed", "Install it: alpi service install")
     failed = _call(_calls(manager, action, installed, path))
     if action == "uninstall":
@@ -123,11 +119,40 @@ def control(action: str, runtime: Runtime, environ: Mapping[str, str]) -> int:
         _call(_calls(manager, "uninstalled", installed, path))
         print(f"removed {path}")
     if failed:
-        raise AlpiError(f"{failed} failed", "It says why above. The service's own words: alpi service logs")
-    print({"install": "installed and started", "start": "started", "stop": "stopped"}.get(action, f"{action}: done"))
-    if action == "install" and manager == "systemd" and not Path(f"/var/lib/systemd/linger/{_user()}").exists():
-        print(systemd.LINGER)
+        raise _failed(failed)
+    print({"start": "started", "stop": "stopped"}.get(action, f"{action}: done"))
     return 0
+
+
+def install(runtime: Runtime, environ: Mapping[str, str]) -> list[str]:
+    """Write the manager's file and start the service, or say how it is run where there is no manager; in lines.
+
+    Raises:
+        AlpiError: the manager refuses.
+    """
+    from ..base.files import storage_errors, write_atomic
+    from ..daemon.services import by_hand, find_manager, systemd
+    from .serve import need_services
+
+    need_services(runtime)
+    installed = installed_as(runtime)
+    manager, why = find_manager(environ)
+    if not manager:
+        return by_hand(installed, why)
+    path, data = unit_file(manager, installed, environ)
+    with storage_errors(path, "write"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, data, 0o644)
+    failed = _call(_calls(manager, "install", installed, path))
+    if failed:
+        raise _failed(failed)
+    done = [f"wrote {path}", "installed and started"]
+    lingers = Path(f"/var/lib/systemd/linger/{_user()}").exists()
+    return done if manager != "systemd" or lingers else [*done, systemd.LINGER]
+
+
+def _failed(command: str) -> AlpiError:
+    return AlpiError(f"{command} failed", "It says why above. The service's own words: alpi service logs")
 
 
 def status(runtime: Runtime, as_json: bool) -> int:
