@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import ConfigError, UsageError
+from ..base.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +34,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         run=run_check
     )
     actions.add_parser("keys", help="every setting with its meaning").set_defaults(run=run_keys)
-    actions.add_parser("init", help="make the profile's folder").set_defaults(run=run_init)
+    actions.add_parser("init", help="make the profile's folder, with a commented config.yaml").set_defaults(
+        run=run_init
+    )
     setting = actions.add_parser("set", help="change one setting; comments in the file stay")
     setting.add_argument("key", metavar="KEY", help="for example model, or limits.steps")
     setting.add_argument("value", metavar="VALUE", help="the value, as YAML")
@@ -103,12 +105,16 @@ def run_keys(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def run_init(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Make the profile's folder."""
+    """Make the profile's folder, and a config.yaml with everything commented out where there is none."""
+    from ..base.files import write_atomic
     from ..base.paths import profile_paths
+    from ..state.profiles import STARTER
 
     paths = profile_paths(args.profile, environ, must_exist=False)
     existed = paths.home.is_dir()
     paths.make()
+    if not paths.config.exists():
+        write_atomic(paths.config, STARTER.encode())
     print(f"profile {paths.name}: {paths.home}{' (was there already)' if existed else ''}")
     return 0
 
@@ -118,7 +124,7 @@ def run_set(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     import yaml
 
     try:
-        value = yaml.safe_load(args.value)
+        value = yaml.safe_load(args.value) if args.value else ""  # nothing is an empty text, not YAML's null
     except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"{args.value!r} is not a YAML value", "Put it in quotes") from error
     _change(args, environ, value, remove=False)
@@ -135,32 +141,20 @@ def run_unset(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _change(args: argparse.Namespace, environ: Mapping[str, str], value: Any, remove: bool) -> None:
     """Change the file so that its comments stay, check the outcome, keep the previous file as ``config.yaml.bak``."""
-    from ..base.config import parse_config
-    from ..base.files import read_text, write_atomic
-    from ..base.locks import FileLock
     from ..base.paths import profile_paths
-    from .yamledit import with_setting, without_setting
+    from ..setup.write import Change, save_settings
 
-    path = _split_key(args.key)
+    path = tuple(_split_key(args.key))
     if not all(path):
         raise UsageError(f"{args.key!r} is no setting", "alpi config keys lists them")
-    paths = profile_paths(args.profile, environ, must_exist=remove)
-    paths.make()
-    name = str(paths.config)
-    with FileLock(paths.run / "config.lock", what="config.yaml"):
-        before = (read_text(paths.config) or "").removeprefix("\ufeff")
-        known = parse_config(before, name)  # a file that is wrong is mended by hand, not written over
-        after = without_setting(before, path) if remove else with_setting(before, path, value)
-        checked = parse_config(after, name)
-        if not remove and len(checked.warnings) > len(known.warnings):
-            raise ConfigError(f"there is no setting {args.key}", "alpi config keys lists them")
-        if before:
-            write_atomic(paths.config.with_suffix(".yaml.bak"), before.encode())
-        write_atomic(paths.config, after.encode())
+    save_settings(profile_paths(args.profile, environ), [Change(path, value, remove)])
 
 
 def _split_key(key: str) -> list[str]:
     """``models.openai/gpt-4.1.temperature`` in three: a model's name may hold dots, its settings do not."""
+    head, price, part = key.rpartition(".price.")
+    if price and head.startswith("models."):
+        return ["models", head.removeprefix("models."), "price", part]
     for group in ("models.", "providers."):
         if key.startswith(group) and key.count(".") >= 2:
             name, _, setting = key.removeprefix(group).rpartition(".")
@@ -180,7 +174,7 @@ def run_key(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             f"{args.name!r} is not a variable name",
             "Name the variable, such as OPENAI_API_KEY; the key itself is asked for",
         )
-    paths = profile_paths(args.profile, environ, must_exist=False)
+    paths = profile_paths(args.profile, environ)
     try:
         value = getpass(f"{args.name}: ") if sys.stdin.isatty() else sys.stdin.readline()
     except EOFError:

@@ -1,4 +1,4 @@
-"""List providers and their models, and make the local model ready."""
+"""List providers and their models, try what a model can do, and make the local model ready."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
+    from .runtime import Runtime
+
 EPILOG = """\
 examples:
   alpi models                         what is in use, and what its provider offers
   alpi models list openrouter         what another provider offers
   alpi models providers               all presets, and whether their key is there
+  alpi models probe                   what the model in use can do: stream, call tools, see pictures
+  alpi models probe ollama/qwen3      the same for another one (docs/MODELS.md)
   alpi models fetch                   get the built-in local model (1.1 GB)
   alpi models prepare                 start it once and keep the state of its prompt
 """
@@ -27,6 +31,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("provider", metavar="PROVIDER", nargs="?", help="a preset or an entry of providers:")
     listing.set_defaults(run=run_list)
     actions.add_parser("providers", help="the providers alpi knows").set_defaults(run=run_providers)
+    probe = actions.add_parser("probe", help="try what a model can do, with three small requests (about 500 tokens)")
+    probe.add_argument("model", metavar="MODEL", nargs="?", help="provider/model (the default: the one in use)")
+    probe.add_argument("--json", action="store_true", help="one JSON object a line")
+    probe.set_defaults(run=run_probe)
     actions.add_parser("fetch", help="fetch the local model's weights (1.1 GB)").set_defaults(run=run_fetch)
     prepare = actions.add_parser("prepare", help="make the local model ready, so that its first answer comes soon")
     prepare.set_defaults(run=run_prepare)
@@ -77,6 +85,41 @@ def run_providers(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         if "needs" in key and found.keys_page:
             print(f"{'':12} get one at {found.keys_page}")
     return 0
+
+
+def run_probe(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Try a model and print a line for each ability. Exit code 1 where it does not answer, 0 else, whatever it can do."""
+    import asyncio
+
+    from .runtime import Runtime
+
+    runtime = Runtime(args.profile, environ)
+    return asyncio.run(_probe(runtime, runtime.model_names(args.model)[0], args.json))
+
+
+async def _probe(runtime: Runtime, full_name: str, as_json: bool) -> int:
+    from ..setup.abilities import Trial, sentence
+    from ..tui.terminal import json_line
+
+    chain = runtime.chain(full_name)
+    trial = Trial(chain.entries[0], runtime.clock, runtime.accounts)
+    code = 0
+    if not as_json:
+        print(f"# trying {full_name} with three small requests", file=sys.stderr)
+    try:
+        async for ability in trial.run():
+            if ability.failure is not None and ability.name == "answers":
+                code = 1
+            value = {"ability": ability.name, "state": ability.state, "note": ability.note}
+            print(json_line(value, sys.stdout) if as_json else sentence(ability), flush=True)
+            if code and ability.failure is not None and ability.failure.hint and not as_json:
+                print(f"  {ability.failure.hint}", file=sys.stderr)
+    finally:
+        await chain.aclose()
+    used = trial.usage
+    if not as_json and used.input + used.output:
+        print(f"# {used.input:,} tokens sent, {used.output:,} answered", file=sys.stderr)
+    return code
 
 
 def run_fetch(args: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
+from .errors import ConfigError
 
-from ..base.errors import ConfigError
+if TYPE_CHECKING:
+    import yaml
 
-Pair = tuple[yaml.MappingNode, yaml.ScalarNode, yaml.Node]
+    Pair = tuple[yaml.MappingNode, yaml.ScalarNode, yaml.Node]
 
 
 def with_setting(text: str, path: Sequence[str], value: Any) -> str:
@@ -19,6 +20,8 @@ def with_setting(text: str, path: Sequence[str], value: Any) -> str:
     Raises:
         ConfigError: what it stands in is no group, or is written in a way that is not to be taken apart.
     """
+    import yaml
+
     root = yaml.compose(text, yaml.SafeLoader)
     if root is None or _is_empty(root):
         return _whole_lines(text) + _lines(path, value, 0)
@@ -37,6 +40,8 @@ def with_setting(text: str, path: Sequence[str], value: Any) -> str:
 
 def without_setting(text: str, path: Sequence[str]) -> str:
     """The text without one setting, and without groups that are empty then. What is not there is no error."""
+    import yaml
+
     root = yaml.compose(text, yaml.SafeLoader)
     found = _pairs(root, path) if root is not None else []
     if len(found) < len(path):
@@ -56,6 +61,8 @@ def without_setting(text: str, path: Sequence[str]) -> str:
 
 def _pairs(root: yaml.Node, path: Sequence[str]) -> list[Pair]:
     """The entries on the way to a setting, as far as they are there."""
+    import yaml
+
     found: list[Pair] = []
     node = root
     for name in path:
@@ -73,6 +80,8 @@ def _pairs(root: yaml.Node, path: Sequence[str]) -> list[Pair]:
 
 
 def _replaced(text: str, pair: Pair, value: Any) -> str:
+    import yaml
+
     mapping, key, old = pair
     new = _rendered(value, inside=bool(mapping.flow_style))
     colon = text.index(":", key.end_mark.index) + 1
@@ -115,6 +124,8 @@ def _whole_lines(text: str) -> str:
 
 def _rendered(value: Any, inside: bool = False) -> str:
     """A value on one line, such that YAML reads it back as what it is. ``inside``: between brackets, where less goes without quotes."""
+    import yaml
+
     shown: str = yaml.safe_dump(
         [value] if inside else value, default_flow_style=True, allow_unicode=True, width=1 << 30
     )
@@ -124,11 +135,15 @@ def _rendered(value: Any, inside: bool = False) -> str:
 
 def _is_empty(node: yaml.Node) -> bool:
     """Whether nothing is written there at all (not even ``null``)."""
+    import yaml
+
     return isinstance(node, yaml.ScalarNode) and node.start_mark.index == node.end_mark.index
 
 
 def _last_line(node: yaml.Node) -> int:
     """The last line that a node takes, without the comments behind it."""
+    import yaml
+
     if isinstance(node, yaml.CollectionNode) and node.value and not node.flow_style:
         parts = [part for item in node.value for part in (item if isinstance(item, tuple) else (item,))]
         return max(map(_last_line, parts))
