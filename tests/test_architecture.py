@@ -17,6 +17,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"agent"}),
     frozenset({"tools", "skills", "mcp", "alp.io", "schedule", "gateways"}),
     frozenset({"daemon", "doctor"}),
+    frozenset({"setup"}),
     frozenset({"tui"}),
     frozenset({"cli"}),
 )
@@ -25,6 +26,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 BROAD_EXCEPTS: dict[str, str] = {
     "agent/dispatch.py:run_tool": "a tool's bug becomes a result that the model and the person see; the turn goes on",
     "safety/risk/judge.py:assess": "it fails closed: whatever the judge stumbles over is never safe",
+    "doctor/running.py:guarded": "one check's bug must not hide what the others find",
     "cli/main.py:main": "the last handler: a bug is named with where to report it instead of a traceback",
 }
 

@@ -115,8 +115,8 @@ class Terminal:
         self.run("alpi", *arguments)
 
     def chat(self, *arguments: str) -> None:
-        """Open the chat and wait for its prompt."""
-        self.alpi(*arguments)
+        """Open the chat in its plain interface and wait for its prompt."""
+        self.alpi("--plain", *arguments)
         self.wait_for("\n>")
 
     def resize(self, width: int, height: int) -> None:
@@ -155,6 +155,10 @@ class Terminal:
     def wait_for(self, text: str, seconds: float = PATIENCE, count: int = 1) -> str:
         """Wait until a text stands on the screen, ``count`` times or more; gives that screen."""
         return self.wait(lambda screen: screen.count(text) >= count, repr(text), seconds)
+
+    def wait_answered(self, text: str, seconds: float = PATIENCE) -> str:
+        """Wait until a text stands on the screen and the chat's empty prompt below it; gives that screen."""
+        return self.wait(lambda screen: text in screen and screen.endswith("\n>"), f"{text!r} and the prompt", seconds)
 
     def wait_shell(self, seconds: float = PATIENCE) -> str:
         """Wait until what was typed into the shell has ended and it asks for the next command; gives that screen."""

@@ -157,11 +157,11 @@ def test_a_write_outside_the_workspace_asks_and_enter_refuses(tmp_path: Path) ->
 def test_a_yes_writes_the_file(tmp_path: Path) -> None:
     target = tmp_path / "elsewhere.txt"
     call = {"name": "write_file", "arguments": {"path": str(target), "content": "hello\n"}}
-    with stage(tmp_path, [Reply(tool_calls=[call]), "Written."]) as s:
+    with stage(tmp_path, [Reply(tool_calls=[call]), "There it is."]) as s:
         s.terminal.alpi("ask", "write it")
         s.terminal.wait_for("[no]")
         s.terminal.enter("y")
-        s.terminal.wait_for("Written.")
+        s.terminal.wait_for("There it is.")
         assert target.read_text() == "hello\n"
         assert s.terminal.exit_code() == 0
 
@@ -202,7 +202,7 @@ def test_exit_codes(tmp_path: Path) -> None:
         s.terminal.run("clear")
         (s.home / ".alpi" / "config.yaml").write_text("")
         s.terminal.alpi("ask", "four")
-        s.terminal.wait_for("alpi config set model")
+        s.terminal.wait_for("alpi setup")
         assert s.terminal.exit_code() == 2
 
 

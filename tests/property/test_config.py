@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from alpi.base.config import LoadedConfig, parse_config
 from alpi.base.errors import ConfigError
 from alpi.base.schema import Config
-from alpi.cli.yamledit import with_setting, without_setting
+from alpi.base.yamledit import with_setting, without_setting
 
 keys = st.sampled_from(
     [

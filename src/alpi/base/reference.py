@@ -20,8 +20,8 @@ belong here but into `.env` beside it (`alpi config key NAME`). Files of a proje
 
 A variable that `.env` does not hold is looked up in the environment of your shell. Other environment variables that alpi
 heeds: `ALPI_HOME` (the folder of all profiles, default `~/.alpi`), `ALPI_PROFILE` (which profile, like `-p`), `XDG_CACHE_HOME`,
-`NO_COLOR`, `TERM`, `ALPI_DEBUG=1` (a traceback instead of a short message when alpi itself is at fault). Proxy variables are
-not heeded: set `proxy` at a provider.
+`NO_COLOR`, `TERM`, `OLLAMA_HOST` (where `alpi setup` looks for Ollama), `ALPI_DEBUG=1` (a traceback instead of a short message when alpi
+itself is at fault). Proxy variables are not heeded: set `proxy` at a provider.
 
 This page is generated from the code (`make docs`); `alpi config keys` prints it.
 

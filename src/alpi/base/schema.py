@@ -191,6 +191,13 @@ class McpServerConfig(Struct, frozen=True, kw_only=True):
     connect_seconds: Annotated[
         float, Meta(description="how long it may take to start and say what it offers", gt=0)
     ] = 30
+    folders: Annotated[
+        list[str], Meta(description="folders that the program may write, besides the workspace and `sandbox.writable`")
+    ] = field(default_factory=list)
+    sandbox: Annotated[
+        Literal["off", "workspace", "strict"] | None,
+        Meta(description="the wall around the program; left out: as around commands (`sandbox.mode`)"),
+    ] = None
 
 
 class McpConfig(Struct, frozen=True, kw_only=True):
@@ -199,6 +206,10 @@ class McpConfig(Struct, frozen=True, kw_only=True):
     servers: Annotated[dict[str, McpServerConfig], Meta(description="the servers by name")] = field(
         default_factory=dict
     )
+    prompt_tokens: Annotated[
+        int,
+        Meta(description="what the schemas of their tools may take of every request; above it, models search for them", ge=0),
+    ] = 2000
 
 
 class SkillsConfig(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import UsageError
@@ -18,6 +19,7 @@ from .options import turn_options
 if TYPE_CHECKING:
     import argparse
 
+    from ..agent.engine import Agent
     from ..agent.events import Event
     from ..agent.surface import Surface
     from ..agent.turn import Draft
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         print(f"alpi: {line}", file=sys.stderr)
     draft = _draft(runtime, text, args.attach, chain)
     agent = runtime.agent(chain, session, workspace)
-    code = asyncio.run(_ask(runtime, args, agent, chain, session, draft))
+    code = asyncio.run(_ask(runtime, args, agent, workspace, session, draft))
     if code == 130:
         # A thread may still hang in a file of a slow disk; a person who pressed Ctrl-C does not wait for it.
         sys.stdout.flush()
@@ -130,14 +132,12 @@ def _draft(runtime: Runtime, text: str, files: list[str], chain: ModelChain) -> 
 
 
 async def _ask(
-    runtime: Runtime, args: argparse.Namespace, agent: object, chain: ModelChain, session: Session, draft: Draft
+    runtime: Runtime, args: argparse.Namespace, agent: Agent, workspace: Path, session: Session, draft: Draft
 ) -> int:
     import asyncio
 
-    from ..agent.engine import Agent
-
-    assert isinstance(agent, Agent)
     from ..tui.terminal import is_terminal, quiet_keys
+    from .links import turn
 
     surface, printer = _surface_and_printer(runtime, args)
     loop = asyncio.get_running_loop()
@@ -146,11 +146,12 @@ async def _ask(
     code = 1
     with quiet_keys(is_terminal(sys.stdin, sys.stdout)):
         try:
-            async for event in agent.turn(session, draft, surface):
+            async for event in turn(runtime.links, agent, session, draft, surface, workspace):
                 printer.show(event)
                 code = exit_code(event, code)
         finally:
             await agent.aclose()
+            await runtime.links.aclose()
     return code
 
 

@@ -14,19 +14,35 @@ if TYPE_CHECKING:
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "ask": "ask one question and print the answer",
+        "setup": "choose a model, a workspace and the rest, by questions or options",
         "sessions": "list, show and export conversations",
+        "memory": "show, explain, edit and take back what alpi remembers",
+        "skills": "list, check, install, lock and remove skills",
         "config": "show, check and change settings and keys",
         "models": "list models, and prepare the local one",
-        "doctor": "check that all is in order: the gate, the sandbox",
+        "profile": "make, list, show, rename, remove and export profiles",
+        "doctor": "check that all is in order, and say what to do where it is not",
+        "logs": "show what turns and tools did, and what was asked and refused",
+        "backup": "write an encrypted backup, or verify one",
+        "restore": "bring a backup or a removed profile back",
+        "update": "say which version runs and how to update it",
         "undo": "take back what a turn did to your files",
         "approvals": "list and revoke what you allowed for always, and try the gate",
+        "cost": "what model calls used and cost, and what is left of the budgets",
         "audit": "check and export the record of what was asked and refused",
+        "id": "this profile's identity for links: key, words, card",
+        "peers": "pin other agents, and say what each may do here",
+        "link": "ask a linked agent from the command line",
+        "mcp": "add MCP servers, look at their tools, and approve what has changed",
+        "serve": "run this profile's services in the foreground",
+        "service": "install, start and look after the background service",
         "completion": "print a completion script for your shell",
     }
 )
 
 EPILOG = """\
 examples:
+  alpi setup                          choose a model and the rest
   alpi                                open the chat in this folder
   alpi -c                             go on with the last conversation
   alpi ask "what changed in notes.md this week?"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,13 +14,16 @@ from ..base.clock import SystemClock
 from ..base.config import load_config
 from ..base.dotenv import Secrets, lax_permissions
 from ..base.errors import ConfigError, NotConfigured, Refused
-from ..base.message import Message
+from ..base.message import Message, UserMessage
 from ..base.paths import profile_paths
 from ..base.redact import Redactor
 from ..safety.policy import Policy
+from ..state.presence import Presence
 from ..state.sessions import Session, SessionStore, new_id, well_formed
 
 if TYPE_CHECKING:
+    from ..agent.accounts import Accounts
+    from ..agent.claims import DoneCall
     from ..agent.engine import Agent
     from ..providers.retry import ModelChain
     from ..providers.types import Preparing, Provider
@@ -27,7 +31,13 @@ if TYPE_CHECKING:
     from ..safety.commands import Commands
     from ..safety.gate import Gate
     from ..safety.paths import PathGuard
+    from ..state.memory import MemoryStore, Note
+    from ..state.search import SessionIndex
+    from .accounts import ProfileAccounts
     from .connect import Connections
+    from .links import ProfileLinks
+
+NO_FURTHER = "this conversation was started by a peer, and goes no further than here: no other agent is asked in it"
 
 
 class Runtime:
@@ -48,6 +58,7 @@ class Runtime:
         self.warnings = [*loaded.warnings, *filter(None, [lax_permissions(self.paths.env)])]
         names = tuple(provider.api_key_env for provider in self.config.providers.values() if provider.api_key_env)
         self.redact = Redactor(self.secrets.known(names))
+        self._presence: Presence | None = None
 
     def _zone(self) -> tzinfo | None:
         name = self.config.timezone
@@ -72,10 +83,41 @@ class Runtime:
 
         return Connections(self.config, self.secrets, self.paths, self.clock, self.redact_late, on_progress)
 
+    @cached_property
+    def accounts(self) -> ProfileAccounts:
+        """The ledger and the budgets. What a person should know of them becomes one of ``warnings``."""
+        from .accounts import profile_accounts
+
+        return profile_accounts(
+            self.config, self.policy, self.paths, self.connections(), self.clock, self._zone(), self.warnings.append
+        )
+
+    @property
+    def memory(self) -> MemoryStore:
+        """The profile's memory files."""
+        from ..state.memory import MemoryStore
+
+        limits = self.config.memory
+        most = {"user": limits.user_chars, "memory": limits.memory_chars, "personality": limits.personality_chars}
+        return MemoryStore(self.paths.memory, most, self.clock, self.redact_late, _scan_memory)
+
+    @cached_property
+    def links(self) -> ProfileLinks:
+        """The pinned peers, and speaking to them."""
+        from .links import ProfileLinks
+
+        return ProfileLinks(self.paths, self.clock)
+
     @property
     def sessions(self) -> SessionStore:
         """The profile's sessions."""
         return SessionStore(self.paths.sessions, self.clock, self.redact_late)
+
+    def session_index(self) -> SessionIndex:
+        """What searches the profile's sessions."""
+        from ..state.search import SessionIndex
+
+        return SessionIndex(self.paths.sessions, self.paths.index)
 
     def workspace(self) -> tuple[Path, str]:
         """The workspace, and a warning where none is configured.
@@ -90,7 +132,7 @@ class Runtime:
                 raise NotConfigured(
                     "the folder that alpi was started in does not exist any more", "cd to another one"
                 ) from error
-            return here, f"no workspace is set; using this folder, {here} (set one: alpi config set workspace FOLDER)"
+            return here, f"no workspace is set; using this folder, {here} (set one: alpi setup workspace FOLDER)"
         try:
             folder = Path(self.config.workspace).expanduser()
         except RuntimeError:  # ~name of somebody whom this machine does not know
@@ -117,9 +159,8 @@ class Runtime:
         if not self.config.model:
             raise NotConfigured(
                 f"no model is set in {self.paths.config}",
-                "Choose one, for example:\n"
-                "    alpi config set model anthropic/claude-sonnet-4-6   and then   alpi config key ANTHROPIC_API_KEY\n"
-                "    alpi config set model ollama/qwen3                  (a model on this machine, no key)\n"
+                "Choose one: alpi setup\n"
+                "  Without a terminal: alpi setup model --provider ollama --model qwen3\n"
                 "  alpi models providers lists all of them",
             )
         return [self.config.model, *self.config.fallback_models]
@@ -144,6 +185,7 @@ class Runtime:
                 opened[provider] = connections.connect(provider)
             entries.append(ChainEntry(opened[provider], model, connections.settings(full)))
         self.redact = Redactor(self.secrets.known())  # keys that came from the environment are known by now
+        self.accounts.look_ahead([entry.full_name for entry in entries])
         rules = RetryRules(attempts=self.config.limits.retries + 1)
         return ModelChain(entries, clock=self.clock, random=random.random, rules=rules)
 
@@ -153,6 +195,8 @@ class Runtime:
         Raises:
             SessionError: there is none.
         """
+        if self._presence is None:
+            self._presence = Presence(self.paths.run)
         if id:
             return self.sessions.open(id)
         session = self.sessions.newest() if resume else None
@@ -182,21 +226,58 @@ class Runtime:
         wanted = sandbox.mode if mode == "off" else mode
         return Commands(guard, self.environ, wanted, sandbox.environment, secrets, writable)
 
-    def agent(self, chain: ModelChain, session: Session, workspace: Path) -> Agent:
-        """An agent for one session."""
+    def agent(
+        self,
+        chain: ModelChain,
+        session: Session,
+        workspace: Path,
+        *,
+        accounts: Accounts | None = None,
+        peer: str = "",
+    ) -> Agent:
+        """An agent for one session.
+
+        Args:
+            accounts: who pays, where that is not the profile alone.
+            peer: who has started the conversation, where that is a linked agent.
+        """
+        from ..agent.compaction import sources_of
+        from ..agent.context import ContextRules
         from ..agent.dispatch import Toolbox
         from ..agent.engine import Agent
         from ..agent.outputs import OutputStore
         from ..agent.prompt import PromptBuilder
+        from ..agent.todo import TodoList
         from ..agent.tool import spec_of
         from ..agent.turn import Parts
         from ..providers.textcalls import TextCalls
+        from ..safety.untrusted import Marks
         from ..state.agentlog import AgentLog
         from ..tools import all_tools
+        from .mcpwiring import mcp_tools
+        from .skilling import Skilling
 
-        limits = self.config.limits
+        limits, context = self.config.limits, self.config.context
         guard = self.guard(workspace)
-        tools = all_tools(self.commands(guard))
+        memory = self.memory
+        snapshot = memory.snapshot()  # once: what is noted meanwhile stands in the transcript
+        session.warnings += snapshot.notices
+        todo = TodoList.from_messages(session.messages)
+        marks = Marks(sources_of(session.active()), always=[f"requests of the peer {peer}"] if peer else [])
+        commands, skilling = self.commands(guard), Skilling(self)
+        tools = all_tools(
+            commands,
+            memory,
+            lambda: _note(session, bool(marks.sources)),
+            todo,
+            self.session_index,
+            session.id,
+            self.clock,
+            self.links if self.links.peers() else None,
+            NO_FURTHER if peer else "",
+        )
+        tools += (skilling.tool(commands),)
+        tools += mcp_tools(self, guard, session.warnings.append)
         toolbox = Toolbox(
             tools={tool.name: tool for tool in tools},
             gate=self.gate(guard, session),
@@ -205,12 +286,14 @@ class Runtime:
             clock=self.clock,
             output_chars=limits.output_chars,
             vision=chain.entries[0].settings.vision,
+            marks=marks,
         )
+        specs = tuple(spec_of(tool) for tool in tools)
         return Agent(
             Parts(
                 model=chain,
                 toolbox=toolbox,
-                prompt=PromptBuilder(tuple(spec_of(tool) for tool in tools), self.config.language),
+                prompt=PromptBuilder(specs, self.config.language, memory=snapshot.text, skills=skilling.index()),
                 clock=self.clock,
                 new_id=new_id,
                 steps=limits.steps,
@@ -218,6 +301,10 @@ class Runtime:
                 examples=_examples,
                 well_formed=lambda messages: well_formed(messages, self.clock.now()),
                 log=AgentLog(self.paths.logs, self.clock, self.redact_late),
+                accounts=accounts or self.accounts,
+                todo=todo,
+                unbacked=_unbacked,
+                context=ContextRules(context.compact_at, context.keep_turns, context.window),
             )
         )
 
@@ -235,6 +322,30 @@ class Runtime:
         audit = AuditLog(self.paths.logs, self.clock, self.redact_late)
         undo = SessionUndo(UndoStore(self.paths.undo, self.clock), session.id)
         return Gate(guard, _judge_command(guard), ProfileRecords(approvals, audit, session.id), self.policy, undo)
+
+
+def _scan_memory(text: str) -> str:
+    """Why a text must not become part of a prompt; the scanner is loaded with the first entry."""
+    from ..safety.scanner import scan_memory
+
+    return scan_memory(text)
+
+
+def _note(session: Session, untrusted: bool) -> Note:
+    """Where a change of memory comes from: the message that is being answered."""
+    from ..agent.context import is_request
+    from ..state.memory import Note
+
+    asked = next((message for message in reversed(session.messages) if is_request(message)), None)
+    surface = asked.surface if isinstance(asked, UserMessage) else session.surface
+    return Note(session.id, surface, untrusted)
+
+
+def _unbacked(text: str, calls: Sequence[DoneCall]) -> tuple[str, ...]:
+    """What a reply claims and no call has done; the words to look for are loaded with the first reply."""
+    from ..agent.claims import unbacked
+
+    return unbacked(text, calls)
 
 
 def _judge_command(guard: PathGuard) -> Callable[[str, Path], Verdict]:

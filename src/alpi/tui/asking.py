@@ -124,13 +124,17 @@ def question_lines(question: Question, style: Style, width: int = 80) -> list[st
         else:
             preview = [escaped(line) for line in question.preview.split("\n")]  # a command is shown whole
         lines += ["", *(f"    {line}" for line in preview)]
+    lines.append("")
+    for key, meaning in [*yeses(question), ("Enter", "no")]:
+        lines += hanging(f"  {style.bold}{key}{style.off}{' ' * (7 - len(key))}", 9, escaped(meaning), width)
+    return lines
+
+
+def yeses(question: Question) -> list[tuple[str, str]]:
+    """Each way to say yes that is on offer, as (key, what it covers)."""
     choices = [("y", "yes, this once")]
     if question.scope_text:
         choices.append(("s", f"yes, for this session: {question.scope_text}"))
         if question.always:
             choices.append(("a", f"yes, always: {question.scope_text}"))
-    choices.append(("Enter", "no"))
-    lines.append("")
-    for key, meaning in choices:
-        lines += hanging(f"  {style.bold}{key}{style.off}{' ' * (7 - len(key))}", 9, escaped(meaning), width)
-    return lines
+    return choices

@@ -63,7 +63,7 @@ def test_a_profile_that_does_not_exist_is_said_with_those_that_do(tmp_path: Path
         profile_paths("wrok", {"ALPI_HOME": str(tmp_path)})
     assert "there is no profile 'wrok'" in caught.value.message
     assert "default, work" in caught.value.message
-    assert caught.value.hint == "Make it with: alpi -p wrok config init"
+    assert caught.value.hint == "Did you mean work? To make a new one: alpi profile create wrok"
 
 
 def test_the_profiles_there_are(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_commands_are_carried_out_and_not_sent(home: Home) -> None:
         done = home.run(stdin=b"/help\n/status\nhi\n/new\nagain\n/nonsense\n/exit\nnever\n")
         assert done.code == 0, done.err
         assert "/exit" in done.out
-        assert "there is no /nonsense" in done.out
+        assert "there is no command /nonsense" in done.out
         assert len(server.model_calls) == 2
         assert len(home.sessions()) == 2
 

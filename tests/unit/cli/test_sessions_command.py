@@ -88,3 +88,48 @@ def test_a_file_that_is_no_session_breaks_nothing(talked: Home, content: bytes) 
     (talked.alpi / "sessions" / "x.jsonl").write_bytes(content)
     assert talked.call("sessions").code == 0
     assert talked.call("sessions", "show", "x").code == 0
+
+
+def test_searching_them(talked: Home) -> None:
+    (path,) = talked.sessions()
+    done = talked.call("sessions", "search", "SAY")
+    assert (done.code, done.err) == (0, "")
+    head, *rest = done.out.splitlines()
+    assert head.startswith(f"{path.stem}  ")
+    assert head.endswith("  what does a.txt say?")
+    assert rest == ["    you: what does a.txt say?", "    alpi: I look. It says hello."]
+    assert talked.call("sessions", "search", "a.txt say").out == done.out
+    assert talked.call("sessions", "search").out == done.out
+    assert talked.call("sessions", "search", "say", "--since", "today").out == done.out
+    assert talked.call("sessions", "search", "say", "--until", "2020").out == "nothing found\n"
+    (line,) = talked.call("sessions", "search", "say", "--json").out.splitlines()
+    assert json.loads(line)["session"] == path.stem
+    assert (talked.alpi / "index").is_dir()
+    path.unlink()
+    assert talked.call("sessions", "search", "say").out == "nothing found\n"
+    assert talked.call("sessions", "search", "say", "--json").out == ""
+
+
+def test_a_search_that_makes_no_sense(home: Home) -> None:
+    assert home.call("sessions", "search", "x", "--limit", "0").code == 2
+    done = home.call("sessions", "search", "x", "--since", "soon")
+    assert done.code == 2
+    assert "'soon' is not a date" in done.err
+    assert home.call("sessions", "search", "x").out == "nothing found\n"
+
+
+def test_the_model_finds_what_was_said_in_another_session(talked: Home) -> None:
+    (path,) = talked.sessions()
+    look = Reply(text="", tool_calls=[{"name": "session_search", "arguments": {"query": "a.txt"}}])
+    around = Reply(text="", tool_calls=[{"name": "session_search", "arguments": {"around": "1"}}])
+    plan = Reply(text="", tool_calls=[{"name": "todo", "arguments": {"items": [{"text": "tell", "status": "doing"}]}}])
+    with running([look, around, plan, "It was hello."]) as server:
+        talked.configure(server.url)
+        done = talked.call("ask", "what did a.txt say, back then?")
+        assert (done.code, done.out) == (0, "It was hello.\n")
+        results = [message["content"] for message in server.requests[-1].body["messages"] if message["role"] == "tool"]
+    assert len(results) == 3
+    assert f"session {path.stem} message" in results[0]
+    assert "back then" not in results[0]
+    assert "It says" in results[1]
+    assert results[2] == "[>] tell"
