@@ -4,7 +4,8 @@ it does not fit any more."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ..base.errors import AlpiError
 from ..base.message import Message, UserMessage

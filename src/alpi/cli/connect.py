@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from ..base.clock import Clock
 from ..base.dotenv import Secrets
@@ -49,7 +50,7 @@ class Connections:
         }
         if "tools" in given:
             given["tools"] = tuple(given["tools"])
-        return dataclasses.replace(settings_for(full_name), **given)
+        return replace(settings_for(full_name), **given)
 
     def described(self, name: str) -> Preset:
         """What a provider's name stands for: a preset, an entry of ``providers``, or the one with the other on top.

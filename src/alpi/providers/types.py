@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+from msgspec import Struct, field
 
 from ..base.message import Message, Reasoning, ToolCall, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class ToolSpec:
+class ToolSpec(Struct, frozen=True):
     """A tool as a model is told of it. ``parameters`` is a JSON Schema object."""
 
     name: str
@@ -18,8 +18,7 @@ class ToolSpec:
     parameters: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSettings:
+class ModelSettings(Struct, frozen=True):
     """How one model wants to be asked. From the catalog, with the person's ``models:`` entry on top.
 
     ``tools``: the names offered, in this order; ``None`` offers all. ``examples``: the name of a set of example exchanges
@@ -40,8 +39,7 @@ class ModelSettings:
     text_calls: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One model call. ``messages`` starts with the examples, if any; ``prefix`` counts how many of them never change
     (the examples), so that a provider may cache up to there. ``model`` is the provider's own name for the model.
 
@@ -58,29 +56,25 @@ class Request:
     closing: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
+class TextDelta(Struct, frozen=True):
     """A piece of the answer."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReasoningDelta:
+class ReasoningDelta(Struct, frozen=True):
     """A piece of the model's thinking, for display only."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReasoningDone:
+class ReasoningDone(Struct, frozen=True):
     """A finished stretch of thinking with its seals, to be kept in the transcript."""
 
     reasoning: Reasoning
 
 
-@dataclass(frozen=True, slots=True)
-class CallDelta:
+class CallDelta(Struct, frozen=True):
     """A tool call is being written: its name is known, ``arguments`` is the next piece of its JSON. For display only."""
 
     index: int
@@ -88,15 +82,13 @@ class CallDelta:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallDone:
+class CallDone(Struct, frozen=True):
     """A whole tool call."""
 
     call: ToolCall
 
 
-@dataclass(frozen=True, slots=True)
-class UsageReport:
+class UsageReport(Struct, frozen=True):
     """The provider's count of tokens for this call so far; the last one holds."""
 
     usage: Usage
@@ -105,8 +97,7 @@ class UsageReport:
 Stop = Literal["end", "tools", "length", "refusal"]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """The stream came to its proper end."""
 
     stop: Stop
@@ -118,8 +109,7 @@ FailureKind = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """The call failed. Never raised through the loop: it is an event like any other.
 
     ``message`` says which provider and what; ``hint`` what to do. ``retry_after`` is the provider's own wish in seconds, or
@@ -137,8 +127,7 @@ class Failure:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Retrying:
+class Retrying(Struct, frozen=True):
     """A failure that is being tried again (``next_model`` empty) or handed to the next model of the fallback chain."""
 
     failure: Failure
@@ -147,8 +136,7 @@ class Retrying:
     next_model: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Preparing:
+class Preparing(Struct, frozen=True):
     """A local model is being made ready; ``share`` is 0..1 where known."""
 
     what: str
@@ -169,8 +157,7 @@ ProviderEvent = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TimeLimits:
+class TimeLimits(Struct, frozen=True):
     """Seconds: until the first byte of an answer, between two bytes, and for the whole request."""
 
     first_byte: float = 120.0

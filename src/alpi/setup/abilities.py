@@ -7,8 +7,10 @@ import struct
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
 
 from ..agent.accounts import CallPlan
 from ..base.clock import Clock

@@ -157,6 +157,11 @@ class Printer:
                 self._running[event.call].newest = event.text.strip().rpartition("\n")[2]
         elif isinstance(event, events.ToolFinished):
             self._tool(event)
+        elif isinstance(event, events.Saved):
+            # alpi asks the model once more about its answer: what comes now is another one.
+            if event.role == "user" and self._last == "answer":
+                self._writer.finish()
+                self._last = "line"
         elif isinstance(event, events.Retrying):
             then = f"trying {event.next_model}" if event.next_model else f"trying again in {event.wait_seconds:.0f} s"
             self._line(self._style.yellow, f"! {event.message}; {then}")

@@ -88,6 +88,37 @@ def test_why_an_answer_ended_early_is_said(stop: str) -> None:
     assert status.strip().startswith("(")
 
 
+def test_what_a_turn_used_is_said_where_somebody_counted() -> None:
+    def line(usage: Usage, cost: float | None) -> str:
+        return shown(events.TurnEnded("s", "end", "x", usage, 1, 0.5, 0, cost))[1].strip()
+
+    assert line(Usage(), None) == ""
+    assert line(Usage(1200, 0, 0, 40), None) == "1,200 tokens in, 40 out"
+    assert line(Usage(1200, 900, 0, 40), 0.01234) == "1,200 tokens in (75% cached), 40 out · $0.0123"
+    assert line(Usage(10, 0, 0, 1), 0.0) == ""
+    assert line(Usage(10, 9, 0, 1), 0.0) == "10 tokens in (90% cached), 1 out · free"
+    assert shown(events.TurnEnded("s", "end", "x", Usage(9, 0, 0, 9), 1, 0.5), quiet=True)[1] == ""
+
+
+def test_a_compaction_is_said_and_a_claim_is_marked() -> None:
+    _, status = shown(events.Compacting(), events.Compacted(3, 6610, 1988), events.ContextUsed(1, 2))
+    assert (
+        status
+        == "· summing up the older part of the conversation …\n· 3 older turns summed up: 6,610 tokens are 1,988 now\n"
+    )
+    assert "an older turn summed up" in shown(events.Compacted(1, 10, 5))[1]
+    assert "the older part of this turn summed up" in shown(events.Compacted(0, 10, 5))[1]
+    assert shown(events.Compacting(), events.Compacted(3, 10, 5), quiet=True)[1] == ""
+    _, status = shown(events.NotDone(("saved", "sent\x1b[31m")), quiet=True)
+    assert status == "! not done: saved, sent (the answer says so, but nothing in this turn did it)\n"
+
+
 def test_on_a_simple_terminal_each_tool_call_is_a_line() -> None:
     _, status = shown(events.ToolStarted("c", "read_file", "a.txt"), DONE, END)
     assert status == "✓ read_file a.txt · 3 lines\n"
+
+
+def test_an_answer_that_is_asked_about_once_more_stands_apart_from_the_next() -> None:
+    again = (events.Saved("1", "user"), events.Text("Saved."), events.Saved("2", "assistant"), events.Saved("3", "user"))
+    answer, _ = shown(*again, events.Text("It is not saved."), events.Saved("4", "assistant"), quiet=True)
+    assert answer.split("\n") == ["Saved.", "It is not saved."]

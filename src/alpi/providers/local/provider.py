@@ -7,8 +7,9 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from ...base.errors import AlpiError, NotConfigured, ProviderError
 from ..http import HttpProvider
