@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
+
 from .tiers import Tier
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPath:
+class ReadPath(Struct, frozen=True):
     """Reading a file or listing a folder. ``path`` is absolute, links not yet resolved."""
 
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class WritePath:
+class WritePath(Struct, frozen=True):
     """Creating, changing or replacing a file. ``preview`` is what will change, as a unified diff or the new text."""
 
     path: Path
     preview: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RunCommand:
+class RunCommand(Struct, frozen=True):
     """Running a shell command in ``folder``. In the background it is judged no otherwise."""
 
     command: str
@@ -34,32 +32,40 @@ class RunCommand:
     background: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeMemory:
+class ChangeMemory(Struct, frozen=True):
     """Changing what later conversations are told of the person. ``file`` is the memory file's name, ``text`` what goes and what comes."""
 
     file: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeSkill:
+class ChangeSkill(Struct, frozen=True):
     """Writing, changing or archiving a skill: what later conversations are told to do. ``text`` is what goes and what comes."""
 
     skill: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class AskPeer:
+class RunSkill(Struct, frozen=True):
+    """Running a skill's script. ``digest`` stands for exactly these files; ``vouched``: the person has seen them when they installed
+    the skill, and a sandbox stands around the script. ``shown``: the script, for a person who has not."""
+
+    skill: str
+    script: str
+    arguments: str
+    digest: str
+    vouched: bool
+    shown: str = ""
+
+
+class AskPeer(Struct, frozen=True):
     """Sending a text to a pinned peer, which runs a turn of its own for it."""
 
     peer: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallServer:
+class CallServer(Struct, frozen=True):
     """Calling a tool of an MCP server. ``arguments`` is JSON; ``pin`` names the exact tool as it was approved (its hash)."""
 
     server: str
@@ -68,20 +74,18 @@ class CallServer:
     pin: str
 
 
-@dataclass(frozen=True, slots=True)
-class FetchUrl:
+class FetchUrl(Struct, frozen=True):
     """Asking a web address for something. ``private``: what of the person's own would travel in it, in words, or ``""``."""
 
     url: str
     private: str = ""
 
 
-Effect = ChangeMemory | ChangeSkill | AskPeer | CallServer | FetchUrl
+Effect = ChangeMemory | ChangeSkill | RunSkill | AskPeer | CallServer | FetchUrl
 Action = ReadPath | WritePath | RunCommand | Effect
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """A judgement: the tier, one sentence why, and what an approval would cover.
 
     ``scope`` is the exact key under which an approval is kept, ``scope_text`` the same in words; both ``""`` where each case must be
@@ -94,8 +98,7 @@ class Verdict:
     scope_text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """What a person is asked. ``what`` is the action in one line, ``why`` the reason for asking, ``folder`` the working folder,
     ``preview`` the change or the command itself, in full. ``scope_text`` is what "this session" and "always" would cover (``""``: only
     this once is on offer); ``always`` is false where the machine's policy or the kind of action forbids to keep an approval."""
@@ -128,8 +131,7 @@ class Asker(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The gate's word. ``reason`` is for the model as well as the person; ``grants`` are the exact accesses that a person's yes
     covers for this one call; ``alone``: those count and no earlier yes."""
 

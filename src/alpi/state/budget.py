@@ -6,9 +6,10 @@ Money is counted in whole nano-dollars here, so that sums are exact whatever the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Literal
+
+from msgspec import Struct
 
 from ..base.errors import OverBudget
 
@@ -16,8 +17,7 @@ NANO = 1_000_000_000
 Scope = Literal["profile", "peer", "request"]
 
 
-@dataclass(frozen=True, slots=True)
-class Cap:
+class Cap(Struct, frozen=True):
     """The most that may be used in a day; ``None``: no bound.
 
     ``scope`` says whose budget it is: the ``profile``'s, one ``peer``'s, or one ``request``'s. ``asker`` and ``session`` narrow what
@@ -53,8 +53,7 @@ class BudgetUsedUp(OverBudget):
         self.resets = resets
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """A day of the profile's time zone: from its first moment to that of the next one, in that zone."""
 
     start: datetime
@@ -81,16 +80,14 @@ def _midnight(naive: datetime, zone: tzinfo | None) -> datetime:
     return datetime.fromtimestamp(moment.timestamp(), zone) if zone else moment
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Struct, frozen=True):
     """What one call may take, at most: tokens, and nano-dollars (``None``: its price is not known)."""
 
     tokens: int
     nano: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(Struct, frozen=True):
     """What counts towards a budget so far."""
 
     tokens: int = 0
