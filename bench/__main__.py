@@ -15,7 +15,22 @@ from importlib import import_module
 
 from .measure import Row, table
 
-NAMES = ("start", "prompt", "ask", "tool", "memory", "tokens", "session", "size")
+NAMES = (
+    "start",
+    "prompt",
+    "ask",
+    "tool",
+    "memory",
+    "tokens",
+    "session",
+    "remember",
+    "ledger",
+    "search",
+    "compaction",
+    "size",
+    "tui",
+    "links",
+)
 # These print tables of their own.
 OWN_TABLES = ("risk", "sandbox")
 

@@ -1,7 +1,11 @@
-"""Draws docs/images/session.svg: a real session of alpi in a real terminal, as README.md shows it. Needs ``tmux``.
+"""Draws the pictures in docs/images: a real session of alpi in a real terminal. Needs ``tmux``.
+
+    session.svg          the chat, dark, as README.md shows it
+    session-light.svg    the same, light
+    question.svg         a question for approval
 
 python scripts/screenshot.py                                     the model plays a script
-python scripts/screenshot.py --model local/qwen2.5-coder-1.5b    a real model answers; --out FILE keeps it apart
+python scripts/screenshot.py --model local/qwen2.5-coder-1.5b    a real model answers; --out FOLDER keeps it apart
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import io
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,11 +28,14 @@ from rich.text import Text
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from alpi.tui.look import PALETTES, Palette  # noqa: E402 - below the path that the next lines need
 from tests.e2e.terminal import PROGRAMS, Terminal  # noqa: E402 - the repository's own folder is not installed
 from tests.support.model_server import Reply, running  # noqa: E402
 
-WIDTH, HEIGHT = 84, 46
+WIDTH, HEIGHT = 92, 48
 PATIENCE = 180.0
+STILL = 0.6
+ASKS, ENDED = "yes, this once", " tokens"
 
 FILES = {
     "lisbon.md": """\
@@ -90,16 +98,26 @@ The notes give no price for the flights or the hotel, so I could not check those
     ]
 
 
-def play(folder: Path, model: str, questions: Sequence[str]) -> str:
-    """Run the session; gives the last screen with its colour codes."""
+def play(folder: Path, model: str, questions: Sequence[str], theme: str) -> dict[str, str]:
+    """Run the session; gives screens with their colour codes: of the first ``question``, and of the end of the ``session``."""
     home, workspace = folder / "home", folder / "home" / "travel"
     (home / ".alpi").mkdir(parents=True, mode=0o700)
     (home / "calendar").mkdir()
     workspace.mkdir()
     for name, text in FILES.items():
         (workspace / name).write_text(text, encoding="utf-8")
-    config: dict[str, Any] = {"workspace": str(workspace), "model": model or "demo/scripted"}
-    environ = {"HOME": str(home), "PATH": f"{PROGRAMS}:/usr/bin:/bin", "LANG": "C.UTF-8"}
+    config: dict[str, Any] = {
+        "workspace": str(workspace),
+        "model": model or "demo/scripted",
+        "tui": {"theme": theme},
+    }
+    environ = {
+        "HOME": str(home),
+        "PATH": f"{PROGRAMS}:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "COLORTERM": "truecolor",
+    }
+    screens: dict[str, str] = {}
     with contextlib.ExitStack() as stack:
         if model:
             environ["XDG_CACHE_HOME"] = str(Path.home() / ".cache")
@@ -108,24 +126,33 @@ def play(folder: Path, model: str, questions: Sequence[str]) -> str:
             config["providers"] = {"demo": {"kind": "openai", "base_url": server.url}}
         (home / ".alpi" / "config.yaml").write_text(json.dumps(config), encoding="utf-8")
         terminal = stack.enter_context(Terminal(folder / "t", WIDTH, HEIGHT, environ=environ, cwd=workspace))
-        terminal.chat()
-        for question in questions:
+        terminal.alpi()
+        terminal.wait_for("A new conversation", PATIENCE)
+        for count, question in enumerate(questions, 1):
             terminal.enter(question)
-            answer(terminal)
-        screen = terminal.coloured()
+            answer(terminal, count, screens)
+        time.sleep(STILL)
+        screens["session"] = coloured(terminal)
         terminal.press("C-d")
         terminal.wait_shell()
-        return screen
+    return screens
 
 
-def answer(terminal: Terminal) -> None:
+def answer(terminal: Terminal, turns: int, screens: dict[str, str]) -> None:
     """Wait for the end of a turn, and say yes to what is asked in it."""
     while True:
-        screen = terminal.wait(lambda text: text.endswith(("[no]", "\n\n>")), "the turn's end", PATIENCE)
-        if not screen.endswith("[no]"):
+        screen = terminal.wait(lambda text: ASKS in text or text.count(ENDED) >= turns, "the turn's end", PATIENCE)
+        if ASKS not in screen:
             return
-        terminal.enter("y")
-        terminal.wait(lambda text: not text.endswith("[no]"), "the answer to be taken", PATIENCE)
+        time.sleep(STILL)  # keys that come at once do not count
+        screens.setdefault("question", coloured(terminal))
+        terminal.press("y")
+        terminal.wait(lambda text: ASKS not in text, "the answer to be taken", PATIENCE)
+
+
+def coloured(terminal: Terminal) -> str:
+    """The screen with its colour codes, and with the spaces at the ends of its lines: they have a ground."""
+    return terminal._tmux("capture-pane", "-p", "-e", "-N", "-t", "t").rstrip("\n")
 
 
 def main() -> int:
@@ -133,35 +160,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--model", default="", help="a model that this machine has, instead of the script")
     parser.add_argument("--ask", action="append", metavar="TEXT", help="what to ask it instead; may be repeated")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images" / "session.svg")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", metavar="FOLDER")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        screen = play(Path(name), arguments.model, arguments.ask or QUESTIONS)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(drawn(screen), encoding="utf-8")
-    print(f"wrote {arguments.out}")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for theme in ("dark", "light"):
+        with tempfile.TemporaryDirectory() as name:
+            screens = play(Path(name), arguments.model, arguments.ask or QUESTIONS, theme)
+        pictures = {"session-light": screens["session"]} if theme == "light" else screens
+        for picture, screen in pictures.items():
+            path = arguments.out / f"{picture}.svg"
+            path.write_text(drawn(screen, PALETTES[theme], picture), encoding="utf-8")
+            print(f"wrote {path}")
     return 0
 
 
-def drawn(screen: str) -> str:
+def rgb(colour: str) -> tuple[int, int, int]:
+    """``#rrggbb`` as numbers."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def drawn(screen: str, palette: Palette, name: str) -> str:
     """A screen with colour codes as SVG, which loads nothing from anywhere."""
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="standard")
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(Text.from_ansi(screen), crop=False, soft_wrap=True)
-    return console.export_svg(title="alpi", theme=THEME, code_format=FORMAT, unique_id="session")
+    # The app paints every cell itself; the sixteen colours of a terminal are not used.
+    theme = TerminalTheme(rgb(palette.ground), rgb(palette.text), [(0, 0, 0)] * 8, [(0, 0, 0)] * 8)
+    return console.export_svg(title="alpi", theme=theme, code_format=FORMAT, unique_id=name)
 
-
-THEME = TerminalTheme(
-    (22, 24, 29),
-    (214, 217, 224),
-    [
-        (46, 50, 60), (224, 108, 117), (134, 194, 122), (222, 184, 106),
-        (104, 160, 232), (190, 140, 220), (92, 190, 200), (214, 217, 224),
-    ],
-    [
-        (120, 128, 144), (240, 130, 138), (160, 214, 148), (238, 204, 132),
-        (134, 182, 246), (208, 164, 236), (120, 210, 218), (255, 255, 255),
-    ],
-)  # fmt: skip
 
 # Rich's own frame, without the web fonts that it would fetch.
 FORMAT = """\
