@@ -33,6 +33,8 @@ NOT_RUN = MappingProxyType(
         r"(uv|pip|pipx|sudo|brew|ollama) ": "installs or starts other programs",
         r"alpi( -p \S+)? setup( [a-z]+)?$": "asks questions; the terminal tests answer them by keys",
         r"alpi( -p \S+)? (serve|service)\b": "would run or install a service for whoever runs the tests",
+        r"alpi( -p \S+)? (peers add|link|ask \"@)": "needs the card of another agent, or that agent; tests/e2e/test_links.py links two",
+        r"alpi memory (why|edit)": "needs an entry that is there, or opens an editor; tests/unit/cli/test_memory.py has both",
         r"alpi models (fetch|prepare)": "fetches or loads the local model, which the live tests do",
         r"alpi logs -f": "runs until it is stopped",
     }

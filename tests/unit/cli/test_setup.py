@@ -157,6 +157,8 @@ def test_the_other_sections(home: Home) -> None:
         "  personality  coder",
         "  budget       2 USD a day",
         "  sandbox      off",
+        "  services     answers nobody",
+        "  peers        none pinned",
     ]
 
 
