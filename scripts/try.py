@@ -47,6 +47,7 @@ Things to try:
   Which file mentions the dentist?
   In trips/lisbon.md the hotel Casa do Largo is now Pensao Sol.
   Create packing.md with the lines: passport, charger, sunglasses.
+  My partner's birthday is March 14th.     (then /new, and ask when it is)
 """
 
 
@@ -66,6 +67,8 @@ def main() -> int:
         if subprocess.run([alpi, "models", "prepare"], env=environ, check=False).returncode:
             return 1
         print(f"\nThis is a throwaway profile; its files are in {workspace} until you leave.\n\n{SUGGESTIONS}")
+        if sys.stdin.isatty() and sys.stdout.isatty() and not sys.argv[1:]:
+            input("Enter opens the chat (it covers these lines; they stand here again when you leave it) ")
         return subprocess.run([alpi, *sys.argv[1:]], env=environ, cwd=workspace, check=False).returncode
     except KeyboardInterrupt:
         return 130

@@ -107,7 +107,7 @@ def test_a_fresh_profile_says_how_to_choose_a_model(home: Home) -> None:
     assert (done.code, done.out) == (2, "")
     assert f"no model is set in {home.alpi / 'config.yaml'}" in done.err
     assert "alpi setup" in done.err
-    assert "alpi config key" in done.err
+    assert "--provider ollama" in done.err
     assert not home.alpi.exists(), "asking alone makes no profile"
 
 
