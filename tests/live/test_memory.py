@@ -15,6 +15,7 @@ from alpi.agent import events
 from alpi.agent.surface import Unattended
 from alpi.agent.turn import Draft
 from alpi.base.clock import SystemClock
+from alpi.cli.building import build_agent
 from alpi.cli.runtime import Runtime
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -38,7 +39,7 @@ def ask_later(bench: Bench, text: str) -> list[events.Event]:
         runtime.clock = Later()
         chain = runtime.chain()
         session = runtime.session(False, None, "ask")
-        agent = runtime.agent(chain, session, bench.workspace)
+        agent = build_agent(runtime, chain, session, bench.workspace)
         try:
             return [event async for event in agent.turn(session, Draft(text), Unattended("ask"))]
         finally:

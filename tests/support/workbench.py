@@ -11,9 +11,10 @@ from typing import Any
 from alpi.agent.dispatch import Outcome, Toolbox
 from alpi.agent.outputs import OutputStore
 from alpi.agent.surface import Unattended
-from alpi.agent.tool import Tool
+from alpi.agent.tool import ReadRecord, Tool, ToolContext
 from alpi.base.message import ToolCall
 from alpi.safety.actions import Asker
+from alpi.safety.guarded import GuardedFiles
 from alpi.safety.paths import PathGuard
 
 from .fakes import FakeClock, make_gate
@@ -77,3 +78,12 @@ class Workbench:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
+
+
+def context_of(
+    folder: Path, progress: Callable[[str], None] = lambda text: None, output_chars: int = 16_000
+) -> ToolContext:
+    """What a tool is given for one call, where a test calls it without dispatch: a workspace in which reading is all that is allowed."""
+    bench = Workbench(folder)
+    files = GuardedFiles(bench.guard, lambda path, access: False)
+    return ToolContext(bench.workspace, files, ReadRecord(), progress, output_chars, False)

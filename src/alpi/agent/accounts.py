@@ -11,7 +11,7 @@ from ..base.message import Usage
 @dataclass(frozen=True, slots=True)
 class CallPlan:
     """A model call that is about to be made. ``model`` as ``provider/model``; tokens are estimates, ``output_tokens`` the most that
-    the answer may have (0: not bounded). ``purpose``: ``turn``, ``compaction``, ``research``."""
+    the answer may have (0: not bounded). ``purpose``: ``turn``, ``compaction``, ``web``."""
 
     model: str
     input_tokens: int

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from ..base.message import Usage
-from ..providers.retry import ChainEntry
+from ..providers.retry import ChainEntry, ModelChain
 from ..providers.types import Request
-from .accounts import CallPlan
+from .accounts import Accounts, CallPlan
 from .context import request_tokens
-from .parts import Parts
 from .reply import Reply
 from .surface import Interrupt, Surface
 
@@ -47,6 +46,16 @@ async def until_interrupt(work: Coroutine[Any, Any, T] | asyncio.Future[T], inte
             await asyncio.wait({task}, timeout=GRACE_SECONDS)
 
 
+class Models(Protocol):
+    """Who answers, and who pays. ``Parts`` are such."""
+
+    @property
+    def model(self) -> ModelChain: ...
+
+    @property
+    def accounts(self) -> Accounts | None: ...
+
+
 class ModelCalls:
     """Makes the model calls of one turn.
 
@@ -56,7 +65,7 @@ class ModelCalls:
         surface: who asks, and can interrupt.
     """
 
-    def __init__(self, parts: Parts, session: str, surface: Surface) -> None:
+    def __init__(self, parts: Models, session: str, surface: Surface) -> None:
         self._parts = parts
         self._session = session
         self._surface = surface

@@ -15,9 +15,11 @@ from ..base.clock import Clock
 from ..base.errors import AlpiError, Refused
 from ..base.message import Image, ToolCall
 from ..base.text import encodable, one_line
+from ..providers.retry import ModelChain
 from ..safety.actions import Asker, Decision
 from ..safety.gate import Gate
 from ..safety.guarded import GuardedFiles
+from ..safety.paths import OUTSIDE
 from ..safety.tiers import Tier
 from ..safety.untrusted import Marks, fence
 from .context import CHARS_PER_TOKEN, chars_within
@@ -63,6 +65,13 @@ class Toolbox:
             if prepare is not None:
                 prepare()
 
+    def use(self, model: ModelChain) -> None:
+        """Another model answers from now on; tools that ask one ask this one."""
+        for tool in self.tools.values():
+            use = getattr(tool, "use", None)
+            if use is not None:
+                use(model)
+
     async def aclose(self) -> None:
         """End what tools have left running."""
         for tool in self.tools.values():
@@ -100,14 +109,17 @@ class Toolbox:
         started = self.clock.monotonic()
         chars = min(self.output_chars, tokens * CHARS_PER_TOKEN) if tokens else self.output_chars
         outcome = await self._run(call, offered, asker, turn, progress, chars)
-        if tokens:
-            chars = min(chars, chars_within(outcome.text, tokens))
+        within = chars_within(outcome.text, tokens) if tokens else len(outcome.text)
+        if within < len(outcome.text):
+            chars = min(chars, within)
         # Names of files may hold bytes that are no text; neither a request nor an event can.
         text = encodable(outcome.text)
         if outcome.source:
             self.marks.add(outcome.source)
             text = fence(
-                self.outputs.fit(call.id, call.name, text, max(200, chars - FENCE_CHARS)), outcome.source, _boundary
+                self.outputs.fit(call.id, call.name + OUTSIDE, text, max(200, chars - FENCE_CHARS)),
+                outcome.source,
+                _boundary,
             )
         else:
             text = self.outputs.fit(call.id, call.name, text, chars)

@@ -45,6 +45,7 @@ class Agent:
         model = model or parts.model
         prompt = parts.prompt if memory is None else replace(parts.prompt, memory=memory)
         toolbox = replace(parts.toolbox, vision=model.entries[0].settings.vision)
+        toolbox.use(model)
         return Agent(replace(parts, model=model, prompt=prompt, toolbox=toolbox))
 
     async def turn(self, session: Transcript, draft: Draft, surface: Surface) -> AsyncIterator[events.Event]:

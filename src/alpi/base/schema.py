@@ -208,7 +208,10 @@ class McpConfig(Struct, frozen=True, kw_only=True):
     )
     prompt_tokens: Annotated[
         int,
-        Meta(description="what the schemas of their tools may take of every request; above it, models search for them", ge=0),
+        Meta(
+            description="what the schemas of their tools may take of every request; above it, models search for them",
+            ge=0,
+        ),
     ] = 2000
 
 

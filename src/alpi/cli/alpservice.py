@@ -52,7 +52,7 @@ class AlpService:
             listen=listen_of(self._runtime),
             clock=clock,
             random=os.urandom,
-            log=lambda line: self._tell(f"alp: {line}"),
+            log=lambda line: self._tell(f"alp: {self._answering.redact(line)}"),
         )
         self._node = node
         try:

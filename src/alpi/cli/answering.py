@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base.errors import AlpiError, SessionError
 from ..state.budget import Cap
+from .building import build_agent
 from .capped import CappedAccounts
 from .runtime import Runtime
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 SURFACE = "link"
 # How long models stay connected (a local one: in memory) after the last peer's turn.
 IDLE_SECONDS = 600.0
+# How long a changed name may be told late: pings come often, and each would look at the settings.
+NAME_SECONDS = 1.0
 
 
 def asker_of(peer: Peer) -> str:
@@ -44,26 +48,56 @@ def caps_of(peer: Peer) -> tuple[Cap, ...]:
 class _Models:
     """The profile as it is configured now, and its models, connected for as long as somebody asks now and then."""
 
-    def __init__(self, profile: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, profile: str, environ: Mapping[str, str], tell: Callable[[str], None], idle_seconds: float
+    ) -> None:
         self._profile = profile
         self._environ = environ
         self._tell = tell
+        self._idle_seconds = idle_seconds
+        self._problem = ""
         self._read: tuple[int, ...] = ()
+        self._looked = float("-inf")
+        self._settings = _settings_of(profile, environ)
         self._runtime: Runtime | None = None
         self._chain: ModelChain | None = None
         self._in_use = 0
         self._closing: asyncio.TimerHandle | None = None
 
-    def runtime(self) -> Runtime:
-        """The profile; read anew when its settings or keys have changed and nobody is using it."""
-        if self._runtime is None or (not self._in_use and self._read != self._state()):
-            runtime = Runtime(self._profile, self._environ)
+    def runtime(self, looked_within: float = 0.0) -> Runtime:
+        """The profile; read anew when its settings or keys have changed and nobody is using it.
+
+        Args:
+            looked_within: seconds for which an earlier look at the files counts.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._runtime is not None and now - self._looked < looked_within:
+            return self._runtime
+        self._looked = now
+        state = self._state()
+        if self._runtime is None or (not self._in_use and self._read != state):
+            runtime = self._load()
             if self._chain is not None:
                 self._drop()
-            self._runtime, self._read = runtime, self._state()
+            self._runtime, self._read = runtime, state
             for warning in runtime.warnings:
                 self._tell(f"alp: {warning}")
         return self._runtime
+
+    def _load(self) -> Runtime:
+        try:
+            runtime = Runtime(self._profile, self._environ)
+        except AlpiError as error:
+            if error.message != self._problem:  # each peer's next call runs into it
+                self._tell(f"alp: nobody's ask is answered until this is mended: {error.message}")
+            self._problem = error.message
+            raise
+        self._problem = ""
+        return runtime
+
+    def redact(self, text: str) -> str:
+        """Take out the secrets of the profile, those included that were read for a turn."""
+        return self._runtime.redact_late(text) if self._runtime is not None else text
 
     def take(self) -> tuple[Runtime, ModelChain]:
         """The profile and its models, until ``give_back``."""
@@ -80,7 +114,7 @@ class _Models:
         """Done; the last one to leave lets the models go after a while."""
         self._in_use -= 1
         if not self._in_use:
-            self._closing = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._drop)
+            self._closing = asyncio.get_running_loop().call_later(self._idle_seconds, self._drop)
 
     async def aclose(self) -> None:
         """Let the models go now."""
@@ -98,15 +132,20 @@ class _Models:
 
     def _state(self) -> tuple[int, ...]:
         """What the settings and keys looked like when they were read."""
-        from ..base.paths import profile_paths
-
-        paths = profile_paths(self._profile, self._environ)
-        return tuple(_stamp(path) for path in (paths.config, paths.env))
+        return tuple(map(_stamp, self._settings))
 
 
-def _stamp(path: Path) -> int:
+def _settings_of(profile: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The files that the profile's settings and keys are in."""
+    from ..base.paths import profile_paths
+
+    paths = profile_paths(profile, environ)
+    return str(paths.config), str(paths.env)
+
+
+def _stamp(path: str) -> int:
     try:
-        return path.stat().st_mtime_ns
+        return os.stat(path).st_mtime_ns
     except OSError:
         return 0
 
@@ -117,17 +156,31 @@ class PeerAnswering:
     Args:
         profile: the profile's name.
         tell: takes a line for the service's log; never content.
+        idle_seconds: how long models stay connected after the last turn.
     """
 
-    def __init__(self, profile: str, environ: Mapping[str, str], tell: Callable[[str], None]) -> None:
-        self._models = _Models(profile, environ, tell)
+    def __init__(
+        self,
+        profile: str,
+        environ: Mapping[str, str],
+        tell: Callable[[str], None],
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
+        self._models = _Models(profile, environ, tell, idle_seconds)
+        self._name = profile
         self._tell = tell
 
     @property
     def agent_name(self) -> str:
         """See ``Handler``."""
-        runtime = self._models.runtime()
-        return runtime.config.alp.name or runtime.paths.name
+        with contextlib.suppress(AlpiError):  # broken settings: asks are refused for that, and the name stays
+            runtime = self._models.runtime(NAME_SECONDS)
+            self._name = runtime.config.alp.name or runtime.paths.name
+        return self._name
+
+    def redact(self, text: str) -> str:
+        """A line for the log without the secrets that turns have used."""
+        return self._models.redact(text)
 
     def over_cap(self, peer: Peer, params: AskParams) -> OverCap | None:
         """See ``Handler``: whether something is used up already. The turn itself is held to the rest, call by call."""
@@ -183,18 +236,21 @@ class PeerAnswering:
         from ..agent.parts import Draft
         from ..agent.surface import Unattended
         from ..alp.core.methods import AskResult, OverCap
-        from ..alp.io.handler import CapReached
+        from ..alp.io.handler import AskRefused, CapReached
 
         surface = Unattended(SURFACE, asker_of(peer))
-        agent = runtime.agent(chain, session, runtime.workspace()[0], accounts=accounts, peer=peer.id)
+        agent = build_agent(runtime, chain, session, runtime.workspace()[0], accounts=accounts, peer=peer.id)
         await stream.begin(session.id)
         watch = asyncio.create_task(_interrupt_when(stream.cancelled, surface.interrupt.set))
+        begun = False
         failure: Event | None = None
         ended: events.TurnEnded | None = None
         try:
             async for event in agent.turn(session, Draft(params.prompt), surface):
                 if isinstance(event, events.Text):
                     await stream.text(event.text)
+                elif isinstance(event, events.TurnStarted):
+                    begun = True
                 elif isinstance(event, events.Failed):
                     failure = event
                 elif isinstance(event, events.TurnEnded):
@@ -204,6 +260,9 @@ class PeerAnswering:
             await agent.end_session()
         if accounts.over is not None and failure is not None:
             raise CapReached(OverCap(accounts.over.cap_kind, accounts.over.scope))
+        if isinstance(failure, events.Failed) and not begun:  # the thread is in use by another process
+            self._tell(f"alp: {peer.id} cannot be answered now: {failure.message}")
+            raise AskRefused(failure.message)
         if ended is None or isinstance(failure, events.Failed):
             raise AlpiError(failure.message if isinstance(failure, events.Failed) else "the turn did not end")
         self._tell(f"alp: {peer.id} was answered ({ended.stop}, {ended.seconds:.1f} s, {ended.refused} calls refused)")

@@ -58,6 +58,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Ask. Returns the exit code."""
     import asyncio
 
+    from .building import build_agent
     from .runtime import Runtime
 
     runtime = Runtime(args.profile, environ)
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     for line in [*runtime.warnings, *filter(None, [warning])]:
         print(f"alpi: {line}", file=sys.stderr)
     draft = _draft(runtime, text, args.attach, chain)
-    agent = runtime.agent(chain, session, workspace)
+    agent = build_agent(runtime, chain, session, workspace)
     code = asyncio.run(_ask(runtime, args, agent, workspace, session, draft))
     if code == 130:
         # A thread may still hang in a file of a slow disk; a person who pressed Ctrl-C does not wait for it.

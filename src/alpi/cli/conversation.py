@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import AlpiError
 from ..tui.conversation import Choice, Command, Header, Outcome
+from .building import build_agent
 from .links import turn
 from .slash import COMMANDS, Handler, handlers
 
@@ -42,7 +43,7 @@ class ProfileConversation:
         self.workspace, warning = runtime.workspace()
         self.chain = runtime.chain(model)
         self.session: Session = runtime.session(resume, session, "chat")
-        self.agent: Agent = runtime.agent(self.chain, self.session, self.workspace)
+        self.agent: Agent = build_agent(runtime, self.chain, self.session, self.workspace)
         self.guard = runtime.guard(self.workspace)
         self._finder = FileFinder(self.guard, self.workspace)
         self._handlers: dict[str, Handler] = handlers()
@@ -132,7 +133,7 @@ class ProfileConversation:
         """Go on with another session: a new one, or one that is resumed."""
         await self.agent.end_session()
         self.session = session
-        self.agent = self.runtime.agent(self.chain, session, self.workspace)
+        self.agent = build_agent(self.runtime, self.chain, session, self.workspace)
         self._context = (0, self._window())
 
     async def use(self, model: str) -> None:

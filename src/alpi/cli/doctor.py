@@ -99,6 +99,8 @@ def _subject(args: argparse.Namespace, environ: Mapping[str, str]) -> Subject:
     from ..state.approvals import ApprovalStore
     from .linkdesk import LinkDesk
     from .runtime import Runtime
+    from .skilling import Skilling
+    from .webbing import WebParts
 
     paths = profile_paths(args.profile, environ)
     approvals = ApprovalStore(paths.approvals, SystemClock(), str)
@@ -126,7 +128,10 @@ def _subject(args: argparse.Namespace, environ: Mapping[str, str]) -> Subject:
         address=address,
         money=money,
         memory=memory,
+        skills=Skilling(runtime).seen(),
         links=LinkDesk(runtime),
+        servers=lambda: _servers(runtime),
+        web=WebParts(runtime),
     )
 
 
@@ -148,6 +153,15 @@ def _address(runtime: Runtime) -> str:
         urlsplit(address).hostname or ""
     )
     return "" if refused or (own is not None and own.proxy) else address
+
+
+def _servers(runtime: Runtime) -> list[Finding]:
+    """How each MCP server stands."""
+    from ..doctor import Finding
+    from .mcplooking import examine
+
+    found = examine(runtime)
+    return [Finding("ok" if one.good else "failed", f"{one.server}: {one.text}", one.hint) for one in found]
 
 
 def _money(runtime: Runtime) -> Money:

@@ -97,7 +97,8 @@ async def _ask(args: argparse.Namespace, links: ProfileLinks) -> int:
     if args.json:
         print(msgspec.json.encode(result.body()).decode())
         return int(result.interrupted)
-    print(printable(result.text.removeprefix("".join(told))))
+    said = "".join(told)  # all that was said on the way; the result is the last of it
+    print("" if said.endswith(result.text) else printable(result.text.removeprefix(said)))
     if result.interrupted:
         print("alpi: it was stopped before it was done", file=sys.stderr)
     return int(result.interrupted)

@@ -80,7 +80,9 @@ def prepare_local(runtime: Runtime) -> int:
     full = runtime.config.model if runtime.config.model.startswith("local/") else LOCAL_MODEL
     chain = runtime.chain(full, on_progress=line.event)
     session = runtime.session(resume=False, id=None, surface="prepare")
-    agent = runtime.agent(chain, session, runtime.workspace()[0])
+    from .building import build_agent
+
+    agent = build_agent(runtime, chain, session, runtime.workspace()[0])
 
     async def work() -> None:
         try:

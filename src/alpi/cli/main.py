@@ -71,7 +71,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 
     prepare_streams()
     try:
-        args = build_parser().parse_args(argv)
+        args = build_parser(command_of(argv)).parse_args(argv)
         code = int(args.run(args, environ))
         sys.stdout.flush()  # what cannot be written is told here, not by Python when it ends
         return code
@@ -102,8 +102,14 @@ def _abandon_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser with all commands."""
+def command_of(argv: Sequence[str]) -> str:
+    """The command of a command line, where it stands right at the front or behind ``-p NAME``; else ``""``."""
+    words = argv[2:] if argv and argv[0] in ("-p", "--profile") else argv
+    return words[0] if words and words[0] in COMMANDS else ""
+
+
+def build_parser(only: str = "") -> argparse.ArgumentParser:
+    """The parser with all commands, or with one: each that is built costs time and memory, and a service keeps the memory."""
     import argparse
     from importlib import import_module
 
@@ -122,6 +128,8 @@ def build_parser() -> argparse.ArgumentParser:
     import_module("alpi.cli.chat").add(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name, summary in COMMANDS.items():
+        if only and name != only:
+            continue
         module = import_module(f"alpi.cli.{name}")
         sub = commands.add_parser(
             name,

@@ -1,9 +1,9 @@
-"""Builds the objects of a profile together. The only place that knows which concrete classes stand behind the protocols."""
+"""A profile, loaded: its files, settings and secrets, and the objects that stand for them. building.py makes agents of it."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from functools import cached_property
 from pathlib import Path
@@ -14,30 +14,24 @@ from ..base.clock import SystemClock
 from ..base.config import load_config
 from ..base.dotenv import Secrets, lax_permissions
 from ..base.errors import ConfigError, NotConfigured, Refused
-from ..base.message import Message, UserMessage
 from ..base.paths import profile_paths
 from ..base.redact import Redactor
 from ..safety.policy import Policy
 from ..state.presence import Presence
-from ..state.sessions import Session, SessionStore, new_id, well_formed
+from ..state.sessions import Session, SessionStore
 
 if TYPE_CHECKING:
-    from ..agent.accounts import Accounts
-    from ..agent.claims import DoneCall
-    from ..agent.engine import Agent
     from ..providers.retry import ModelChain
     from ..providers.types import Preparing, Provider
     from ..safety.actions import Verdict
     from ..safety.commands import Commands
     from ..safety.gate import Gate
     from ..safety.paths import PathGuard
-    from ..state.memory import MemoryStore, Note
+    from ..state.memory import MemoryStore
     from ..state.search import SessionIndex
     from .accounts import ProfileAccounts
     from .connect import Connections
     from .links import ProfileLinks
-
-NO_FURTHER = "this conversation was started by a peer, and goes no further than here: no other agent is asked in it"
 
 
 class Runtime:
@@ -226,88 +220,6 @@ class Runtime:
         wanted = sandbox.mode if mode == "off" else mode
         return Commands(guard, self.environ, wanted, sandbox.environment, secrets, writable)
 
-    def agent(
-        self,
-        chain: ModelChain,
-        session: Session,
-        workspace: Path,
-        *,
-        accounts: Accounts | None = None,
-        peer: str = "",
-    ) -> Agent:
-        """An agent for one session.
-
-        Args:
-            accounts: who pays, where that is not the profile alone.
-            peer: who has started the conversation, where that is a linked agent.
-        """
-        from ..agent.compaction import sources_of
-        from ..agent.context import ContextRules
-        from ..agent.dispatch import Toolbox
-        from ..agent.engine import Agent
-        from ..agent.outputs import OutputStore
-        from ..agent.prompt import PromptBuilder
-        from ..agent.todo import TodoList
-        from ..agent.tool import spec_of
-        from ..agent.turn import Parts
-        from ..providers.textcalls import TextCalls
-        from ..safety.untrusted import Marks
-        from ..state.agentlog import AgentLog
-        from ..tools import all_tools
-        from .mcpwiring import mcp_tools
-        from .skilling import Skilling
-
-        limits, context = self.config.limits, self.config.context
-        guard = self.guard(workspace)
-        memory = self.memory
-        snapshot = memory.snapshot()  # once: what is noted meanwhile stands in the transcript
-        session.warnings += snapshot.notices
-        todo = TodoList.from_messages(session.messages)
-        marks = Marks(sources_of(session.active()), always=[f"requests of the peer {peer}"] if peer else [])
-        commands, skilling = self.commands(guard), Skilling(self)
-        tools = all_tools(
-            commands,
-            memory,
-            lambda: _note(session, bool(marks.sources)),
-            todo,
-            self.session_index,
-            session.id,
-            self.clock,
-            self.links if self.links.peers() else None,
-            NO_FURTHER if peer else "",
-        )
-        tools += (skilling.tool(commands),)
-        tools += mcp_tools(self, guard, session.warnings.append)
-        toolbox = Toolbox(
-            tools={tool.name: tool for tool in tools},
-            gate=self.gate(guard, session),
-            workspace=workspace,
-            outputs=OutputStore(session.files, self.redact_late, limits.output_chars),
-            clock=self.clock,
-            output_chars=limits.output_chars,
-            vision=chain.entries[0].settings.vision,
-            marks=marks,
-        )
-        specs = tuple(spec_of(tool) for tool in tools)
-        return Agent(
-            Parts(
-                model=chain,
-                toolbox=toolbox,
-                prompt=PromptBuilder(specs, self.config.language, memory=snapshot.text, skills=skilling.index()),
-                clock=self.clock,
-                new_id=new_id,
-                steps=limits.steps,
-                textcalls=lambda offered: TextCalls(offered, new_id),
-                examples=_examples,
-                well_formed=lambda messages: well_formed(messages, self.clock.now()),
-                log=AgentLog(self.paths.logs, self.clock, self.redact_late),
-                accounts=accounts or self.accounts,
-                todo=todo,
-                unbacked=_unbacked,
-                context=ContextRules(context.compact_at, context.keep_turns, context.window),
-            )
-        )
-
     def gate(self, guard: PathGuard, session: Session) -> Gate:
         """The gate of one session."""
         from ..safety.gate import Gate
@@ -331,23 +243,6 @@ def _scan_memory(text: str) -> str:
     return scan_memory(text)
 
 
-def _note(session: Session, untrusted: bool) -> Note:
-    """Where a change of memory comes from: the message that is being answered."""
-    from ..agent.context import is_request
-    from ..state.memory import Note
-
-    asked = next((message for message in reversed(session.messages) if is_request(message)), None)
-    surface = asked.surface if isinstance(asked, UserMessage) else session.surface
-    return Note(session.id, surface, untrusted)
-
-
-def _unbacked(text: str, calls: Sequence[DoneCall]) -> tuple[str, ...]:
-    """What a reply claims and no call has done; the words to look for are loaded with the first reply."""
-    from ..agent.claims import unbacked
-
-    return unbacked(text, calls)
-
-
 def _judge_command(guard: PathGuard) -> Callable[[str, Path], Verdict]:
     """The shell classifier, loaded with the first command."""
 
@@ -357,12 +252,3 @@ def _judge_command(guard: PathGuard) -> Callable[[str, Path], Verdict]:
         return ShellJudge(guard)(command, folder)
 
     return judge
-
-
-def _examples(name: str) -> Sequence[Message]:
-    """The example exchanges of a set; most models get none, and then nothing is loaded."""
-    if not name:
-        return ()
-    from ..providers.examples import examples
-
-    return examples(name)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..state.budget import Cap
     from ..state.ledger import Ledger
     from ..state.memory import MemoryStore
+    from .skills import Skills
 
 State = Literal["ok", "warning", "failed"]
 
@@ -71,6 +72,22 @@ class Links(Protocol):
         ...
 
 
+class Web(Protocol):
+    """What the web tools need (cli/webbing.py)."""
+
+    def search(self, query: str) -> int:
+        """How many results the search engine gives. Raises AlpiError where it cannot be asked."""
+        ...
+
+    def browser(self) -> str:
+        """The browser's program, ``""`` where something is missing."""
+        ...
+
+    def missing(self) -> str:
+        """How what the browser needs is installed."""
+        ...
+
+
 @dataclass(frozen=True)
 class Subject:
     """What is being looked at: one profile on this machine.
@@ -94,7 +111,10 @@ class Subject:
     address: str = ""
     money: Money | None = None
     memory: MemoryStore | None = None
+    skills: Skills | None = None
     links: Links | None = None
+    servers: Callable[[], list[Finding]] | None = None
+    web: Web | None = None
     closely: bool = False
     thorough: bool = False
     fix: bool = False
@@ -128,11 +148,14 @@ def checks() -> Mapping[str, Check]:
     from .journals import check_journals
     from .links import check_peers, check_services
     from .machine import check_clock, check_disk
+    from .mcp import check_mcp
     from .memory import check_memory
     from .model import check_local, check_model
     from .money import check_budget, check_prices
     from .sandbox import check_sandbox
     from .settings import check_config, check_policy, check_workspace
+    from .skills import check_packages, check_skills
+    from .web import check_web
 
     return MappingProxyType(
         {
@@ -146,11 +169,17 @@ def checks() -> Mapping[str, Check]:
             "prices": Check(check_prices, "what the models cost", 8.0, settings=True),
             "budget": Check(check_budget, "how much of the day's budget is used", settings=True),
             "memory": Check(check_memory, "the memory files", settings=True),
+            "skills": Check(check_skills, "the skills", settings=True),
+            "web": Check(
+                check_web, "the search engine answers, the browser is found", 18.0, online=True, settings=True
+            ),
+            "mcp": Check(check_mcp, "the MCP servers", 18.0, online=True, settings=True),
             "journals": Check(check_journals, "sessions, ledger, memory history, audit log", 15.0),
             "services": Check(check_services, "what runs in the background", settings=True),
             "peers": Check(check_peers, "linked agents answer", 12.0, online=True, settings=True),
             "gate": Check(check_gate, "the attack corpus", 18.0),
             "sandbox": Check(check_sandbox, "what commands run in", 15.0),
+            "packages": Check(check_packages, "alpi's own packages are as delivered", 18.0),
             "policy": Check(check_policy, "the machine's policy"),
             "leftovers": Check(check_leftovers, "what killed processes have left"),
         }

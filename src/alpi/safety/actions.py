@@ -75,13 +75,24 @@ class CallServer(Struct, frozen=True):
 
 
 class FetchUrl(Struct, frozen=True):
-    """Asking a web address for something. ``private``: what of the person's own would travel in it, in words, or ``""``."""
+    """Asking a web address for something. ``private``: what of the person's own would travel in it, in words, or ``""``; ``secret``:
+    that must not leave at all."""
 
     url: str
     private: str = ""
+    secret: bool = False
 
 
-Effect = ChangeMemory | ChangeSkill | RunSkill | AskPeer | CallServer | FetchUrl
+class ActOnPage(Struct, frozen=True):
+    """Typing into a page of the browser, or pressing what may send something. ``what`` in words; the others as for ``FetchUrl``."""
+
+    host: str
+    what: str
+    private: str = ""
+    secret: bool = False
+
+
+Effect = ChangeMemory | ChangeSkill | RunSkill | AskPeer | CallServer | FetchUrl | ActOnPage
 Action = ReadPath | WritePath | RunCommand | Effect
 
 

@@ -95,8 +95,8 @@ class Commands:
         )
         self.mode, self.weakness = Mode.OFF, f"not sandboxed: {why or 'there is none for this system'}"
 
-    def launch(self, command: str) -> Launch:
-        """What to start for a shell command in the workspace.
+    def launch(self, command: str, extra: Mapping[str, str] | None = None) -> Launch:
+        """What to start for a shell command in the workspace. ``extra``: further variables, for this command alone.
 
         Raises:
             SandboxUnavailable, SandboxPolicyError: it cannot be started under the mode in force.
@@ -111,7 +111,13 @@ class Commands:
             self.mode, self._guard.workspace, self.scratch(), self._writable, self._hidden(), self._protected()
         )
         backend = self._backend or Backend("none", usable=False)
-        return wrap([shell, *flags, "-c", command], self.environment(), self._guard.workspace, policy, backend)
+        return wrap(
+            [shell, *flags, "-c", command],
+            {**self.environment(), **(extra or {})},
+            self._guard.workspace,
+            policy,
+            backend,
+        )
 
     def environment(self) -> dict[str, str]:
         """The variables that a command gets."""

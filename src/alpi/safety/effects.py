@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .actions import (
     Action,
+    ActOnPage,
     AskPeer,
     CallServer,
     ChangeMemory,
@@ -11,6 +12,7 @@ from .actions import (
     Effect,
     ReadPath,
     RunCommand,
+    RunSkill,
     Verdict,
     WritePath,
 )
@@ -23,6 +25,15 @@ def judge_effect(action: Effect) -> Verdict:
         return Verdict(Tier.SAFE, f"{action.file} is changed; alpi memory undo takes it back")
     if isinstance(action, ChangeSkill):
         return Verdict(Tier.SAFE, f"the skill {action.skill} is changed; what it replaces is kept")
+    if isinstance(action, RunSkill):
+        if action.vouched:
+            return Verdict(Tier.SAFE, f"{action.script} is as it was installed, and runs in the sandbox")
+        return Verdict(
+            Tier.CAUTION,
+            f"{action.script} of the skill {action.skill} is a program that you have not been shown",
+            scope=f"skill {action.skill} {action.script} {action.digest}",
+            scope_text=f"{action.script} of {action.skill}, with any arguments, as long as the skill's files stay the same",
+        )
     if isinstance(action, AskPeer):
         return Verdict(Tier.SAFE, f"{action.peer} is a pinned peer")
     if isinstance(action, CallServer):
@@ -32,8 +43,17 @@ def judge_effect(action: Effect) -> Verdict:
             scope=f"mcp {action.server} {action.tool} {action.pin}",
             scope_text=f"the tool {action.tool} of {action.server}, with any arguments, as long as its description stays the same",
         )
+    if action.secret:
+        return Verdict(Tier.DANGEROUS, f"it holds {action.private}, which never leaves")
     if action.private:
-        return Verdict(Tier.CAUTION, f"the address holds {action.private}, which its owner would get to know")
+        return Verdict(Tier.CAUTION, f"it holds {action.private}, which others would get to know")
+    if isinstance(action, ActOnPage):
+        return Verdict(
+            Tier.CAUTION,
+            f"{action.host} may do anything with what is typed or pressed there, in your name",
+            scope=f"browser {action.host}",
+            scope_text=f"typing and pressing on pages of {action.host}",
+        )
     return Verdict(Tier.SAFE, "reading the web")
 
 
@@ -49,8 +69,14 @@ def described(action: Action) -> tuple[str, str]:
         return f"Change {action.file}", action.text
     if isinstance(action, ChangeSkill):
         return f"Change the skill {action.skill}", action.text
+    if isinstance(action, RunSkill):
+        return f"Run {action.script} of the skill {action.skill}", f"{action.script} {action.arguments}".strip() + (
+            f"\n\n{action.shown}" if action.shown else ""
+        )
     if isinstance(action, AskPeer):
         return f"Ask {action.peer}", action.text
     if isinstance(action, CallServer):
         return f"Call {action.tool} of the MCP server {action.server}", action.arguments
+    if isinstance(action, ActOnPage):
+        return f"On the page of {action.host}", action.what
     return "Fetch", action.url

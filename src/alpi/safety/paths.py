@@ -28,6 +28,9 @@ from .tiers import Tier
 
 Access = Literal["read", "write"]
 
+# In the names of kept outputs: what a tool gave was written by others.
+OUTSIDE = "-outside"
+
 
 class _Prefixes:
     """Folders and files, each standing for itself and all below it. Looking a path up costs one step for each of its parts."""
@@ -104,6 +107,12 @@ class PathGuard:
     def inside_workspace(self, real: Path) -> bool:
         """Whether a resolved path lies in the workspace."""
         return real in self._workspace
+
+    def others_text(self, real: Path) -> bool:
+        """Whether what a file says may be somebody else's: it lies outside the workspace, or is a kept output that says so."""
+        if real in self._own:
+            return real not in self._own_readable and OUTSIDE in real.name
+        return real not in self._workspace
 
     def protected_files(self) -> list[Path]:
         """Existing files whose content must not be reached under another name (hard links)."""

@@ -9,19 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from .actions import Action, AskPeer, ChangeMemory, ChangeSkill, FetchUrl, Verdict
+from .actions import Action, AskPeer, CallServer, ChangeMemory, ChangeSkill, RunSkill, Verdict
 from .tiers import Tier
 
 # What changes later conversations, or carries something out of this one.
-RAISED = (ChangeMemory, ChangeSkill, AskPeer)
+RAISED = (ChangeMemory, ChangeSkill, RunSkill, AskPeer)
 MOST_NAMED = 3
 
 
 class Marks:
-    """The sources of untrusted text that one conversation has read, in order, each once."""
+    """The sources of untrusted text that one conversation has read, in order, each once.
 
-    def __init__(self, sources: Iterable[str] = ()) -> None:
-        self._sources: dict[str, None] = dict.fromkeys(filter(None, sources))
+    Args:
+        sources: those that it has read already.
+        always: those that it carries whatever happens, as where a peer asks the questions.
+    """
+
+    def __init__(self, sources: Iterable[str] = (), always: Iterable[str] = ()) -> None:
+        self._always = tuple(filter(None, always))
+        self._sources: dict[str, None] = dict.fromkeys((*self._always, *filter(None, sources)))
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -34,7 +40,7 @@ class Marks:
 
     def replace(self, sources: Iterable[str]) -> None:
         """The conversation holds text of these sources now and of no others: a clean summary stands for the rest."""
-        self._sources = dict.fromkeys(filter(None, sources))
+        self._sources = dict.fromkeys((*self._always, *filter(None, sources)))
 
 
 def raised(action: Action, verdict: Verdict, sources: Sequence[str]) -> Verdict:
@@ -47,10 +53,16 @@ def raised(action: Action, verdict: Verdict, sources: Sequence[str]) -> Verdict:
         return verdict
     if verdict.tier is Tier.SAFE and not isinstance(action, RAISED):
         return verdict
-    if isinstance(action, FetchUrl) and verdict.tier is Tier.SAFE:
+    # A server that nobody else's text has met can only talk the model into calling itself once more, which its yes covers.
+    if isinstance(action, CallServer) and set(sources) == {server_source(action.server)}:
         return verdict
     why = verdict.reason if verdict.tier is Tier.CAUTION else "this reaches beyond the conversation"
     return Verdict(Tier.CAUTION, f"{why}; and this conversation has read {named(sources)}, whose text may be behind it")
+
+
+def server_source(server: str) -> str:
+    """The source that results of an MCP server are marked with."""
+    return f"the MCP server {server}"
 
 
 def named(sources: Sequence[str]) -> str:

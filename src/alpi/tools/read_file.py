@@ -6,6 +6,7 @@ import asyncio
 import base64
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -53,27 +54,35 @@ class ReadFile:
         path = context.path(args.path)
         try:
             with context.files.open_read(path) as (descriptor, real, state):
-                head = os.pread(descriptor, 8192, 0)
-                media_type = picture_type(head)
-                if media_type:
-                    return _as_picture(descriptor, state.st_size, media_type, path, context)
-                if is_binary(head):
-                    raise ToolError(
-                        f"{args.path} is a binary file ({_size(state.st_size)})", "Only text and pictures can be read"
-                    )
-                context.seen.note(real, FileState(state.st_size, state.st_mtime_ns, state.st_ino))
-                if state.st_size <= WHOLE:
-                    return self._part_of_whole(args, os.pread(descriptor, WHOLE, 0), context)
-                if decode(head, cut=True).encoding.startswith(("utf-16", "utf-32")):
-                    raise ToolError(
-                        f"{args.path} is {_size(state.st_size)} of {decode(head, cut=True).encoding}",
-                        "So large a file can only be read as UTF-8; convert it first",
-                    )
-                return self._part_of_large(args, descriptor, state.st_size, context)
+                result = self._read_open(args, path, descriptor, state, context)
+                if not result.images:
+                    context.seen.note(real, FileState(state.st_size, state.st_mtime_ns, state.st_ino))
+                outside = context.files.guard.others_text(real)
+                return replace(result, source=f"the file {context.files.guard.shown(real)}") if outside else result
         except FileNotFoundError as error:
             raise ToolError(f"there is no file {args.path}", nearby(path, context)) from error
         except IsADirectoryError as error:
             raise ToolError(f"{args.path} is a folder", f"It holds: {_listing(path)}") from error
+
+    def _read_open(
+        self, args: Arguments, path: Path, descriptor: int, state: os.stat_result, context: ToolContext
+    ) -> Result:
+        head = os.pread(descriptor, 8192, 0)
+        media_type = picture_type(head)
+        if media_type:
+            return _as_picture(descriptor, state.st_size, media_type, path, context)
+        if is_binary(head):
+            raise ToolError(
+                f"{args.path} is a binary file ({_size(state.st_size)})", "Only text and pictures can be read"
+            )
+        if state.st_size <= WHOLE:
+            return self._part_of_whole(args, os.pread(descriptor, WHOLE, 0), context)
+        if decode(head, cut=True).encoding.startswith(("utf-16", "utf-32")):
+            raise ToolError(
+                f"{args.path} is {_size(state.st_size)} of {decode(head, cut=True).encoding}",
+                "So large a file can only be read as UTF-8; convert it first",
+            )
+        return self._part_of_large(args, descriptor, state.st_size, context)
 
     def _part_of_whole(self, args: Arguments, data: bytes, context: ToolContext) -> Result:
         file = decode(data)

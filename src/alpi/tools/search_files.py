@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -92,7 +92,9 @@ class SearchFiles:
                         break
         except Gone:
             walk.late = True
-        return _answer(args, found, walk, self._seconds)
+        answer = _answer(args, found, walk, self._seconds)
+        outside = found.lines and context.files.guard.others_text(walk.root)
+        return replace(answer, source=f"files in {context.files.guard.shown(walk.root)}") if outside else answer
 
 
 @dataclass
@@ -119,7 +121,7 @@ class Walk:
         self, guard: PathGuard, root: Path, glob: str, stop: threading.Event, seconds: float = SECONDS
     ) -> None:
         self._guard = guard
-        self._root = root
+        self.root = root
         self._glob = glob
         self._stop = stop
         self.deadline = time.monotonic() + seconds
@@ -129,17 +131,17 @@ class Walk:
 
     def files(self) -> Iterator[Path]:
         """Each file that may be read and that the glob names."""
-        if self._root.is_file():
-            yield self._root
+        if self.root.is_file():
+            yield self.root
             return
-        yield from self._folder(self._root, self._ignored_above())
+        yield from self._folder(self.root, self._ignored_above())
 
     def _ignored_above(self) -> list[IgnoreFile]:
         """The rules of the folders above, up to the repository's root: a search below a folder obeys them too."""
-        top = next((folder for folder in (self._root, *self._root.parents) if (folder / ".git").exists()), None)
-        if top is None or top == self._root:
+        top = next((folder for folder in (self.root, *self.root.parents) if (folder / ".git").exists()), None)
+        if top is None or top == self.root:
             return []
-        between = [folder for folder in reversed(self._root.parents) if folder.is_relative_to(top)]
+        between = [folder for folder in reversed(self.root.parents) if folder.is_relative_to(top)]
         return [found for folder in between if (found := read_ignore_file(folder)) is not None]
 
     def _folder(self, folder: Path, ignored: list[IgnoreFile]) -> Iterator[Path]:
@@ -169,7 +171,7 @@ class Walk:
     def _named(self, path: Path) -> bool:
         if not self._glob:
             return True
-        relative = path.relative_to(self._root).as_posix()
+        relative = path.relative_to(self.root).as_posix()
         return glob_matches(self._glob, relative)
 
 

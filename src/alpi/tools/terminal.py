@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
+from ..agent.processes import Running, finish, start, stop
 from ..agent.tool import Result, ToolContext, ToolError
 from ..base.text import one_line
 from ..safety.actions import Action, RunCommand
 from ..safety.commands import Commands
-from .processes import Running, finish, start, stop
 
 MOST_IN_BACKGROUND = 8
 

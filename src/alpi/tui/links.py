@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .widgets.pieces import links_in
+from .addresses import links_in
 
 if TYPE_CHECKING:
     from textual.app import App

@@ -19,6 +19,7 @@ from alpi.agent.surface import Interrupt, Unattended
 from alpi.agent.tool import Result, ToolContext, ToolError, spec_of
 from alpi.base.errors import AlpiError
 from alpi.base.message import AssistantMessage, Reasoning, ToolCall, UserMessage
+from alpi.cli.building import build_agent
 from alpi.cli.runtime import Runtime
 from alpi.providers.textcalls import TextCalls
 from alpi.providers.types import (
@@ -73,7 +74,7 @@ def test_instructions_and_tools_take_few_tokens(home: Home) -> None:
     home.configure("http://127.0.0.1:9/v1")
     runtime = Runtime(None, home.environ)
     chain = runtime.chain()
-    sizes = dict(runtime.agent(chain, runtime.sessions.create("test"), home.workspace).prompt_sizes())
+    sizes = dict(build_agent(runtime, chain, runtime.sessions.create("test"), home.workspace).prompt_sizes())
     assert len(sizes) >= 7, sizes
     assert sizes["instructions"] < 400
     assert sum(sizes.values()) <= 2200, sizes

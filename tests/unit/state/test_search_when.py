@@ -39,7 +39,8 @@ def test_a_stretch(text: str, begin: str, end: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["soon", "2026-13", "2025-02-29", "9999 years ago", "9999-12-31", "0000", "-1 days ago", "2026-10-14 at noon"]
+    "text",
+    ["soon", "2026-13", "2025-02-29", "9999 years ago", "9999-12-31", "0000", "-1 days ago", "2026-10-14 at noon"],
 )
 def test_what_is_no_date(text: str) -> None:
     with pytest.raises(UsageError, match="is not a date"):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from alpi.tui.addresses import links_in
 from alpi.tui.blocks import Block, BlockSplitter
 from alpi.tui.look import DARK, LIGHT, Look
 from alpi.tui.widgets.pieces import (
@@ -20,7 +21,6 @@ from alpi.tui.widgets.pieces import (
     diff_strips,
     fitted,
     folded,
-    links_in,
 )
 
 LOOK = Look(DARK)

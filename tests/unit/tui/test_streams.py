@@ -119,6 +119,11 @@ def test_on_a_simple_terminal_each_tool_call_is_a_line() -> None:
 
 
 def test_an_answer_that_is_asked_about_once_more_stands_apart_from_the_next() -> None:
-    again = (events.Saved("1", "user"), events.Text("Saved."), events.Saved("2", "assistant"), events.Saved("3", "user"))
+    again = (
+        events.Saved("1", "user"),
+        events.Text("Saved."),
+        events.Saved("2", "assistant"),
+        events.Saved("3", "user"),
+    )
     answer, _ = shown(*again, events.Text("It is not saved."), events.Saved("4", "assistant"), quiet=True)
     assert answer.split("\n") == ["Saved.", "It is not saved."]

@@ -185,10 +185,11 @@ class Connection:
         return int.from_bytes(self._incoming[:prefix], "big") if len(self._incoming) >= prefix else None
 
     def _take(self, prefix: int, size: int) -> bytes | None:
-        if len(self._incoming) < prefix + size:
+        end = prefix + size
+        if len(self._incoming) < end:
             return None
-        taken = bytes(self._incoming[prefix : prefix + size])
-        del self._incoming[: prefix + size]
+        taken = bytes(memoryview(self._incoming)[prefix:end])
+        del self._incoming[:end]
         return taken
 
     def _shown(self) -> bytes | None:

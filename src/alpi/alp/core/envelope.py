@@ -42,6 +42,8 @@ class Envelope:
 
     id: str
     sender: str
+    public: bytes
+    """The sender's key, as its 32 bytes."""
     recipient: str
     version: object
     ts: float
@@ -61,8 +63,7 @@ class Envelope:
 
     def is_signed(self) -> bool:
         """Whether the signature is the sender's."""
-        public = decode_key(self.sender)
-        return public is not None and any(primitives.verifies(self.signature, data, public) for data in self.signed)
+        return any(primitives.verifies(self.signature, data, self.public) for data in self.signed)
 
 
 def seal_request(identity: Identity, to: str, id: str, method: str, params: dict[str, Any], seal: Seal) -> bytes:
@@ -88,7 +89,7 @@ def seal_error(identity: Identity, to: str, id: str, error: dict[str, Any], seal
 
 def write_time(now: float) -> str:
     """A time as envelopes write it: UTC with microseconds and a Z."""
-    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{datetime.fromtimestamp(now, UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def read_time(text: str) -> float | None:
@@ -97,7 +98,7 @@ def read_time(text: str) -> float | None:
     if match is None:
         return None
     try:
-        whole = datetime.fromisoformat(match[1]).replace(tzinfo=UTC).timestamp()
+        whole = datetime.fromisoformat(f"{match[1]}+00:00").timestamp()
     except (ValueError, OverflowError):
         return None
     return whole + float(match[2] or 0)
@@ -113,8 +114,11 @@ def read_envelope(data: bytes) -> Envelope:
     mark = body.get("alp")
     if body.get("jsonrpc") != "2.0" or not isinstance(mark, dict):
         raise BadShape("not an envelope")
-    signature = _base64(mark.pop("sig", None), primitives.SIGNATURE, "sig")
-    sender, recipient = (encode_base64(_base64(mark.get(name), primitives.KEY, name)) for name in ("from", "to"))
+    signature = mark.pop("sig", None)
+    signature = decode_base64(signature, primitives.SIGNATURE) if isinstance(signature, str) else None
+    if signature is None:
+        raise BadShape("sig must be 64 bytes in base64")
+    (sender, public), (recipient, _) = _key(mark, "from"), _key(mark, "to")
     id = body.get("id")
     if not isinstance(id, str) or not 0 < len(id) <= LONGEST_ID:
         raise BadShape("id must be a text of 1 to 256 characters")
@@ -129,6 +133,7 @@ def read_envelope(data: bytes) -> Envelope:
     return Envelope(
         id=id,
         sender=sender,
+        public=public,
         recipient=recipient,
         version=mark.get("v"),
         ts=ts,
@@ -170,17 +175,20 @@ def _is_error(error: object) -> bool:
     return isinstance(error, dict) and type(error.get("code")) is int and isinstance(error.get("message"), str)
 
 
-def _base64(value: object, size: int, name: str) -> bytes:
-    data = decode_base64(value, size) if isinstance(value, str) else None
-    if data is None:
-        raise BadShape(f"{name} must be {size} bytes in base64")
-    return data
+def _key(mark: dict[str, Any], name: str) -> tuple[str, bytes]:
+    """A key as it is written, and its bytes."""
+    text = mark.get(name)
+    if not isinstance(text, str) or (public := decode_key(text)) is None:
+        raise BadShape(f"{name} must be 32 bytes in base64")
+    return text, public
 
 
 def _sealed(identity: Identity, to: str, body: dict[str, Any], seal: Seal) -> bytes:
     if len(seal.nonce) != NONCE:
         raise ValueError("a nonce has 16 bytes")
-    mark = {"v": VERSION, "from": identity.name, "to": to, "ts": write_time(seal.now), "nonce": seal.nonce.hex()}
-    whole = body | {"alp": mark}
-    mark["sig"] = encode_base64(identity.sign(canonical(whole)))
-    return canonical(whole)
+    # ``alp`` sorts before all other members, ``sig`` between ``nonce`` and ``to``, and nothing in ``alp`` has to be escaped: the rest is
+    # written once, for the signature and for the wire.
+    before = f'{{"alp":{{"from":"{identity.name}","nonce":"{seal.nonce.hex()}",'.encode()
+    after = f'"to":"{to}","ts":"{write_time(seal.now)}","v":{VERSION}}},'.encode() + canonical(body)[1:]
+    signature = encode_base64(identity.sign(before + after))
+    return before + f'"sig":"{signature}",'.encode() + after

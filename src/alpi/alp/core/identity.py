@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 from dataclasses import dataclass, field
 
@@ -58,7 +57,7 @@ def encode_key(public: bytes) -> str:
 
 def encode_base64(data: bytes) -> str:
     """Standard base64 with padding."""
-    return base64.b64encode(data).decode("ascii")
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
 def decode_key(text: str) -> bytes | None:
@@ -69,7 +68,8 @@ def decode_key(text: str) -> bytes | None:
 def decode_base64(text: str, size: int) -> bytes | None:
     """The bytes of a text in standard base64 with padding, or ``None``: other characters, another size, unused bits that are set."""
     try:
-        data = base64.b64decode(text.encode("ascii"), validate=True)
-    except (binascii.Error, ValueError):
+        data = binascii.a2b_base64(text)
+    except ValueError:  # characters beyond ASCII, or padding that does not fit
         return None
-    return data if len(data) == size and base64.b64encode(data).decode("ascii") == text else None
+    # Reading is lenient about what does not belong there; whatever is not exactly as it would be written shows here.
+    return data if len(data) == size and encode_base64(data) == text else None

@@ -35,6 +35,9 @@ from .sessions import Ended, Session, TcpSession, UnixSession, fits
 
 CAUSES = "Usual causes: this profile's key is not pinned there (or not any more), or the two clocks are more than 2 minutes apart"
 
+CAUSES_HERE = (
+    f"{CAUSES}; or that profile has a new key, and its service has not been started anew since: alpi service restart"
+)
 VERSIONS = "Both ends may need the same version of alpi"
 Place = tuple[str, Address | None]
 
@@ -225,14 +228,14 @@ class Client:
         except TimeoutError as error:
             if fresh:
                 raise SilentlyDropped(
-                    f"{peer.label} took the request and has not answered in {seconds:g} s", CAUSES
+                    f"{peer.label} took the request and has not answered in {seconds:g} s", _causes(peer)
                 ) from error
             raise TimedOut(
                 f"{peer.label} has not answered in time", "It may be at work still, or the connection may be dead"
             ) from error
         except Ended as error:
             if fresh:
-                raise SilentlyDropped(f"{peer.label} ended the connection without an answer", CAUSES) from error
+                raise SilentlyDropped(f"{peer.label} ended the connection without an answer", _causes(peer)) from error
             raise self._lost(session, peer) from error
         return exchange.receive(data, self._now())
 
@@ -278,7 +281,7 @@ class Client:
         if path is None:
             raise PeerOffline(
                 f"no profile of this machine has the key of {peer.label}",
-                "If it is on another machine, give its address",
+                "If it is on another machine, give its address; if it has a new key, pin its new card: alpi id --card, there",
             )
         try:
             made = await self._network.connect_unix(path, UnixSession)
@@ -333,6 +336,10 @@ class Client:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
+
+
+def _causes(peer: Peer) -> str:
+    return CAUSES_HERE if peer.address is None else CAUSES
 
 
 def _place(peer: Peer) -> Place:

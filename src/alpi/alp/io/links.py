@@ -21,6 +21,8 @@ from .network import keep_alive
 MOST_WAITING = LARGEST + (64 << 10)
 """Bytes of further requests that are taken in while one is being answered; then reading stops until it is."""
 HANG_UP_SECONDS = 0.2
+BURST = 16
+"""Requests of one connection that are looked at in a row; then the others have their turn."""
 
 
 class Owner(Protocol):
@@ -137,6 +139,7 @@ class TcpLink(Link):
         self._proven = b""
         self._core = Connection(node.identity, node.random(32), None, node.admits)
         self._waiting = bytearray()
+        self._yielding = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -150,7 +153,7 @@ class TcpLink(Link):
     def data_received(self, data: bytes) -> None:
         if self._core.is_broken:
             return
-        if self.asking is None and not self._waiting:
+        if self.asking is None and not self._yielding:
             self._take(data)
             return
         self._waiting += data
@@ -177,9 +180,13 @@ class TcpLink(Link):
     def ask_done(self) -> None:
         """Go on with what has come in the meantime."""
         self.asking = None
+        self._rest()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._yielding = False
         if self.transport is None or self._core.is_broken:
             return
-        self._rest()
         waiting = bytes(self._waiting)
         self._waiting.clear()
         self.transport.resume_reading()
@@ -191,7 +198,12 @@ class TcpLink(Link):
         super().abort()
 
     def _take(self, data: bytes) -> None:
+        taken = 0
         while self.asking is None:
+            if taken == BURST:
+                self._yielding = True
+                self._loop.call_soon(self._go_on)
+                break
             events = self._core.receive(data, most=1)
             data = b""
             for event in events:
@@ -204,11 +216,12 @@ class TcpLink(Link):
                     self._after(self.node.limits.idle_seconds, self._idle)
                     self.node.handshake_done(self, event.remote_static)
                 elif isinstance(event, EnvelopeArrived):
+                    taken += 1
                     self._rest()
                     self.node.take(event.data, self, self._proven)
             if self.transport is None or self._core.is_broken:
                 return
-            if not events:
+            if not events or not self._core.waiting:
                 break
         out = self._core.data_to_send()
         if out and self.transport is not None:

@@ -71,10 +71,13 @@ class SystemNetwork:
             StorageError: the port is taken.
         """
         loop = asyncio.get_running_loop()
+        host, port, flags = where.address.host.encode("ascii"), where.address.port, socket.AI_PASSIVE
         try:
-            found = await loop.getaddrinfo(
-                where.address.host, where.address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )
+            try:  # an address as such needs neither a thread nor the codec for names
+                numeric = flags | socket.AI_NUMERICHOST
+                found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=numeric)
+            except socket.gaierror:
+                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
         except OSError as error:
             raise ConfigError(
                 f"the address to listen at cannot be found: {where.address}", "Check alp.listen"
@@ -111,8 +114,19 @@ class SystemNetwork:
 
     async def connect_unix(self, path: Path, factory: Factory) -> asyncio.Protocol:
         """Connect to a profile's socket. Raises ``OSError``."""
-        with unixsocket.reachable(path) as name:
-            _, protocol = await asyncio.get_running_loop().create_unix_connection(factory, name)
+        loop = asyncio.get_running_loop()
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            made.setblocking(False)
+            with unixsocket.reachable(path) as name:
+                try:  # done at once, unless many are waiting there
+                    made.connect(name)
+                except BlockingIOError:
+                    await loop.sock_connect(made, name)
+            _, protocol = await loop.create_unix_connection(factory, sock=made)
+        except BaseException:
+            made.close()
+            raise
         return protocol
 
 

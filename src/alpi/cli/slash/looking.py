@@ -66,7 +66,9 @@ async def skills(chat: Chat, rest: str, surface: Surface) -> Outcome:
         return Outcome(f"There are no skills in `{skilling.folder}`. `alpi skills install` brings some in.")
     return Outcome(
         "\n".join(
-            f"- `{skill.full_name}` {escaped(skill.description)}" if skill is not None else f"- not usable: {escaped(problem)}"
+            f"- `{skill.full_name}` {escaped(skill.description)}"
+            if skill is not None
+            else f"- not usable: {escaped(problem)}"
             for skill, problem in found
         )
     )
@@ -87,6 +89,7 @@ async def status(chat: Chat, rest: str, surface: Surface) -> Outcome:
         ("profile", f"{paths.name} ({tilde(str(paths.home))})"),
         ("session", f"{chat.session.id}, {len(chat.session.messages)} messages"),
         ("context", used),
+        ("others' text", _read_of_others(chat)),
         ("today", _spent(header)),
     ]
     usage = [
@@ -106,6 +109,14 @@ async def status(chat: Chat, rest: str, surface: Surface) -> Outcome:
     ]
     lines += [f"| {name} | {count:,} |" for name, count in sizes]
     return Outcome("\n".join(lines))
+
+
+def _read_of_others(chat: Chat) -> str:
+    """Whose texts the conversation has read: what has effects in it is asked about."""
+    from ...safety.untrusted import named
+
+    sources = chat.agent.toolbox.marks.sources
+    return escaped(named(sources)).replace("|", "\\|") if sources else "none was read"
 
 
 def _spent(header: Header) -> str:

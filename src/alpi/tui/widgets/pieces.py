@@ -333,17 +333,3 @@ def spell_seconds(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.0f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
-
-
-LINK = re.compile(r"https?://[^\s<>\"'`│]+")
-
-
-def links_in(text: str) -> list[tuple[int, int, str]]:
-    """Where addresses stand in a text, as (start, end, address), without the punctuation of the sentence around them."""
-    found = []
-    for match in LINK.finditer(text):
-        address = match[0].rstrip(".,;:!?")
-        while address.endswith((")", "]")) and address.count("(") < address.count(")") + address.count("]"):
-            address = address[:-1]
-        found.append((match.start(), match.start() + len(address), address))
-    return found

@@ -16,10 +16,10 @@ from rich.table import Table
 from rich.theme import Theme
 from textual.strip import Strip
 
+from ..addresses import links_in
 from ..blocks import FENCE, Block
 from ..look import Look
 from ..setting import LightTable, Page, plain_links
-from .pieces import links_in
 
 NARROWEST = 12
 

@@ -20,8 +20,9 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.timer import Timer
 
+from ..addresses import links_in
 from ..look import Look
-from .pieces import Piece, links_in, marked
+from .pieces import Piece, marked
 from .stack import Slot, Stack
 
 MARGIN = 2

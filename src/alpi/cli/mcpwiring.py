@@ -1,0 +1,158 @@
+"""Builds what MCP servers need of a profile: processes in the sandbox, addresses through the guard, secrets by reference."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..base.errors import NotConfigured
+from ..base.redact import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mcp.client._transport import TransportStreams
+
+    from ..agent.tool import Tool
+    from ..base.clock import Clock
+    from ..base.dotenv import Secrets
+    from ..base.paths import ProfilePaths
+    from ..base.schema import Config, McpServerConfig
+    from ..mcp.connection import Open
+    from ..mcp.pins import Pins, PinStore
+    from ..mcp.stdio import Wire
+    from ..mcp.traffic import Traffic
+    from ..safety.commands import Commands
+    from ..safety.network.guard import NetworkGuard
+    from ..safety.paths import PathGuard
+    from ..safety.policy import Policy
+
+REFERENCE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
+
+
+class Profile(Protocol):
+    """What is needed of a profile; ``cli.runtime.Runtime`` is one."""
+
+    environ: Mapping[str, str]
+    paths: ProfilePaths
+    config: Config
+    policy: Policy
+    secrets: Secrets
+    redact: Redactor
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def redact_late(self, text: str) -> str: ...
+
+
+def mcp_tools(runtime: Profile, guard: PathGuard, warn: Callable[[str], None]) -> tuple[Tool[Any], ...]:
+    """The tools of the profile's servers for one conversation; none, and nothing loaded, where there is no server.
+
+    ``warn`` is told what the person should know of them, now and while they connect.
+    """
+    config = runtime.config.mcp
+    if not config.servers:
+        return ()
+    from ..mcp.servers import Servers
+
+    def opener(name: str, server: McpServerConfig, pins: Pins) -> Open:
+        return open_server(runtime, guard, name, server, pins.inside)
+
+    servers = Servers(
+        config.servers,
+        pin_store(runtime),
+        opener,
+        runtime.clock.monotonic,
+        runtime.redact_late,
+        warn,
+        lambda tool: not runtime.policy.tool_refused(tool),
+        config.prompt_tokens,
+    )
+    return servers.tools
+
+
+def pin_store(runtime: Profile) -> PinStore:
+    """What was approved in this profile."""
+    from ..mcp.pins import PinStore
+
+    return PinStore(runtime.paths.home / "mcp", runtime.paths.run)
+
+
+def open_server(runtime: Profile, guard: PathGuard, name: str, server: McpServerConfig, inside: bool) -> Open:
+    """What opens a transport to a server. ``inside``: its address may lie on this machine or in a private network."""
+    from ..mcp.http import place_of, streamable_http
+
+    def over_http(wire: Wire, traffic: Traffic) -> AbstractAsyncContextManager[TransportStreams]:
+        headers = filled(runtime, name, server.headers)
+        opened = network_guard(runtime, place_of(server.url) if inside else None)
+        return streamable_http(server.url, headers, opened, server.connect_seconds, traffic)
+
+    @asynccontextmanager
+    async def over_stdio(wire: Wire, traffic: Traffic) -> AsyncIterator[TransportStreams]:
+        import asyncio
+        import shlex
+
+        from ..mcp.stdio import stdio
+        from ..safety.sandbox import Mode
+
+        extra = filled(runtime, name, server.environment)
+        commands = server_commands(runtime, guard, server)
+        await asyncio.to_thread(commands.prepare)
+        try:
+            launch = commands.launch(f"exec {shlex.join(server.command)}", extra)
+            async with stdio(launch, commands.mode is not Mode.OFF, wire, traffic) as streams:
+                yield streams
+        finally:
+            commands.close()
+
+    return over_http if server.url else over_stdio
+
+
+def server_commands(runtime: Profile, guard: PathGuard, server: McpServerConfig) -> Commands:
+    """What starts a server's program: as the terminal's commands, with the server's own sandbox and folders."""
+    from ..safety.commands import Commands
+
+    sandbox = runtime.config.sandbox
+    asked = server.sandbox or sandbox.mode
+    least = runtime.policy.sandbox_at_least(asked or "off")
+    return Commands(
+        guard,
+        runtime.environ,
+        asked if least == "off" else least,
+        sandbox.environment,
+        tuple(runtime.secrets.known().values()),
+        [Path(folder).expanduser() for folder in (*sandbox.writable, *server.folders)],
+    )
+
+
+def network_guard(runtime: Profile, opened: tuple[str, int] | None = None) -> NetworkGuard:
+    """The judge of addresses, with one place inside opened: a server's own."""
+    from ..safety.network.guard import NetworkGuard, Opening, system_resolver
+
+    openings = [Opening(opened[0].strip("[]").rstrip(".").casefold(), opened[1])] if opened is not None else []
+    return NetworkGuard(system_resolver, runtime.policy.host_refused, openings)
+
+
+def filled(runtime: Profile, server: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Variables or headers with each ``$NAME`` replaced by the profile's secret of that name, which is then known to be one.
+
+    Raises:
+        NotConfigured: there is no such secret.
+    """
+
+    def secret(match: re.Match[str]) -> str:
+        name = match.group(1) or match.group(2)
+        value = runtime.secrets.get(name)
+        if not value:
+            raise NotConfigured(
+                f"the secret {name}, which it needs, is not stored", f"Store it: alpi config key {name}"
+            )
+        return value
+
+    found = {name: REFERENCE.sub(secret, value) for name, value in values.items()}
+    runtime.redact = Redactor(runtime.secrets.known())
+    return found

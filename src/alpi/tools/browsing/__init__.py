@@ -1,0 +1,1 @@
+"""The browser: Chromium by way of Playwright, with all its networking through the guard."""
