@@ -34,7 +34,7 @@ check: $(VENV)/.dev ## ruff, types, architecture, generated pages
 	$(BIN)/python -m pytest tests/test_architecture.py tests/test_repository.py
 
 test: $(VENV)/.dev system-tests ## the fast suite
-	$(BIN)/python -m pytest -n 2 -m "not e2e and not live and not slow"
+	$(BIN)/python -m pytest -n 3 -m "not e2e and not live and not slow"
 
 test-e2e: $(VENV)/.dev system-e2e tests/node/node_modules/.installed ## the real program in a real terminal, against real servers
 	$(BIN)/python -m pytest -m slow -n 2 --timeout 600

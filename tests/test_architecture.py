@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,12 @@ BROAD_EXCEPTS: dict[str, str] = {
 # Modules that may not be loaded by importing alpi's own start-up path: see tests/unit/cli/test_startup.py.
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(SRC.rglob("*.py")):
-        yield path.relative_to(SRC).as_posix(), ast.parse(path.read_text(encoding="utf-8"), str(path))
+@lru_cache
+def modules() -> tuple[tuple[str, ast.Module], ...]:
+    return tuple(
+        (path.relative_to(SRC).as_posix(), ast.parse(path.read_text(encoding="utf-8"), str(path)))
+        for path in sorted(SRC.rglob("*.py"))
+    )
 
 
 def dotted(relative: str) -> str:
@@ -85,6 +89,7 @@ def imported(relative: str, node: ast.AST) -> list[str]:
     return names
 
 
+@lru_cache
 def edges() -> set[tuple[str, str]]:
     found = set()
     for relative, tree in modules():
