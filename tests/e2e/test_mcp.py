@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -53,8 +54,13 @@ def place(home: Home) -> Iterator[Home]:
         yield home
 
 
+def seen_in_the_sandbox() -> tuple[str, ...]:
+    """The sandbox has a temporary folder of its own, so a checkout in the machine's has to be opened."""
+    return ("--folder", str(ROOT)) if ROOT.is_relative_to(tempfile.gettempdir()) else ()
+
+
 def add(home: Home, name: str, *words: str) -> Finished:
-    done = home.run("mcp", "add", name, "--yes", *words)
+    done = home.run("mcp", "add", name, "--yes", *seen_in_the_sandbox(), *words)
     assert done.code == 0, done.out + done.err
     return done
 
@@ -225,7 +231,7 @@ def test_a_person_is_asked_with_the_exact_call_and_always_ends_with_a_change(tmp
     with stage(tmp_path, [wanted, "Noted.", wanted, "Again.", wanted, "Off."]) as s:
         tools = s.workspace / "tools"
         tools.write_text(json.dumps([{"name": "note", "description": "Adds a note", "inputSchema": schema}]))
-        s.terminal.alpi("mcp", "add", "one", "--", *command("changes", tools))
+        s.terminal.alpi("mcp", "add", "one", *seen_in_the_sandbox(), "--", *command("changes", tools))
         s.terminal.wait_for("Add one?")
         s.terminal.enter("y")
         assert "1 tools will be offered" in s.terminal.wait_shell()
@@ -260,7 +266,9 @@ def _answer_yes(s: Stage) -> None:
 
 def test_a_server_that_hangs_does_not_hold_up_a_turn_and_ctrl_c_ends_its_call(tmp_path: Path) -> None:
     with stage(tmp_path, [call("mcp_slow_work"), "Never shown.", "Still here."]) as s:
-        s.terminal.alpi("mcp", "add", "slow", "--yes", "--", *command("hangscalling", s.workspace / "heard"))
+        s.terminal.alpi(
+            "mcp", "add", "slow", "--yes", *seen_in_the_sandbox(), "--", *command("hangscalling", s.workspace / "heard")
+        )
         s.terminal.wait_shell()
         s.terminal.run("clear")
         s.terminal.chat()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -55,8 +56,13 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     work = {"ping": _ping, "ask": _ask, "cancel": _cancel}[args.action]
 
     async def go() -> int:
+        running = asyncio.ensure_future(work(args, links))
+        for number in (signal.SIGINT, signal.SIGTERM):  # ours, because a parent may have had them ignored
+            asyncio.get_running_loop().add_signal_handler(number, running.cancel)
         try:
-            return await work(args, links)
+            return await running
+        except asyncio.CancelledError:
+            return 130
         finally:
             await links.aclose()
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     from ...safety.network.guard import NetworkGuard
 
+# How long after a click a new page still counts as opened by it.
+OPENS_SECONDS = 3.0
 MILLISECONDS = 20_000.0
 START_SECONDS = 30.0
 SETTLE_SECONDS = 3.0
@@ -62,6 +65,7 @@ class Chromium:
         self._page: Page | None = None
         self._downloads: list[Download] = []
         self._refused: list[str] = []
+        self._expected_until = 0.0
         self.outline = Outline("", {})
         self.url = ""
 
@@ -238,8 +242,9 @@ class Chromium:
         return private_dir(self._folder / "profile")
 
     def _take(self, page: Page) -> None:
-        """A page that has opened, by itself too, is the one that is looked at."""
-        self._page = page
+        """A page that a click has opened is the one that is looked at; one that a page opens by itself stays in the background."""
+        if self._page is None or self._page.is_closed() or monotonic() < self._expected_until:
+            self._page = page
         page.on("download", self._offered)
         page.on("close", self._forget)
         pages = self._context.pages if self._context is not None else []
@@ -273,10 +278,13 @@ class Chromium:
             raise ToolError("the page has changed meanwhile; nothing was done", "Read it again")
 
     async def _do(self, work: Callable[[Page], Any]) -> Any:
+        self._expected_until = monotonic() + MILLISECONDS / 1000
         try:
             return await work(self._current())
         except self._errors() as error:
             raise ToolError(f"that does not work: {self._words(error)}", "Read the page again") from error
+        finally:
+            self._expected_until = monotonic() + OPENS_SECONDS
 
     def _errors(self) -> tuple[builtins.type[Exception], ...]:
         from playwright.async_api import Error

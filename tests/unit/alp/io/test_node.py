@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import stat
 import struct
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -583,25 +585,25 @@ def test_the_log_is_bounded(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_other_users_of_the_machine_are_turned_away(tmp_path: Path) -> None:
-    """As root the test can become somebody else; the folder keeps others out before, so it is opened for the test."""
+def test_other_users_of_the_machine_are_turned_away() -> None:
+    """As root the test can become somebody else; the folder keeps others out before, so it is opened for the test. It lies in one of its
+    own, because whoever is somebody else cannot pass through those of the other tests."""
     if os.geteuid() != 0:
         pytest.fail("this test needs root, to become another user")
+    open_folder = Path(tempfile.mkdtemp(prefix="alpi-test-"))
 
     async def scenario() -> None:
-        async with running(ME, *PEERS, folder=tmp_path / "alp", listen=None) as node:
-            tmp_path.chmod(0o755)
-            for folder in (tmp_path, *tmp_path.parents[:3]):
-                folder.chmod(0o755)
-            (tmp_path / "alp").chmod(0o755)
-            (tmp_path / "alp" / "alp.sock").chmod(0o666)
+        async with running(ME, *PEERS, folder=open_folder / "alp", listen=None) as node:
+            open_folder.chmod(0o755)
+            (open_folder / "alp").chmod(0o755)
+            (open_folder / "alp" / "alp.sock").chmod(0o666)
             child = os.fork()
             if child == 0:
                 os.setuid(65534)
                 connection = socket.socket(socket.AF_UNIX)
                 connection.settimeout(5)
                 try:
-                    connection.connect(str(tmp_path / "alp" / "alp.sock"))
+                    connection.connect(str(open_folder / "alp" / "alp.sock"))
                     connection.sendall(ping() + b"\n")
                     os._exit(0 if connection.recv(1) == b"" else 1)
                 except ConnectionError:
@@ -610,4 +612,7 @@ def test_other_users_of_the_machine_are_turned_away(tmp_path: Path) -> None:
             assert os.waitstatus_to_exitcode(status[1]) == 0
             assert node.said("another user")
 
-    asyncio.run(scenario())
+    try:
+        asyncio.run(scenario())
+    finally:
+        shutil.rmtree(open_folder)
