@@ -55,8 +55,10 @@ def place(home: Home) -> Iterator[Home]:
 
 
 def seen_in_the_sandbox() -> tuple[str, ...]:
-    """The sandbox has a temporary folder of its own, so a checkout in the machine's has to be opened."""
-    return ("--folder", str(ROOT)) if ROOT.is_relative_to(tempfile.gettempdir()) else ()
+    """The sandbox has a temporary folder of its own, so the programs of a checkout in the machine's have to be opened."""
+    if not ROOT.is_relative_to(tempfile.gettempdir()):
+        return ()
+    return ("--folder", str(ROOT / "tests"), "--folder", str(ROOT / ".venv"))
 
 
 def add(home: Home, name: str, *words: str) -> Finished:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from .actions import Action, AskPeer, CallServer, ChangeMemory, ChangeSkill, RunSkill, Verdict
+from .actions import Action, AskPeer, ChangeMemory, ChangeSkill, RunSkill, Verdict
 from .tiers import Tier
 
 # What changes later conversations, or carries something out of this one.
@@ -53,16 +53,8 @@ def raised(action: Action, verdict: Verdict, sources: Sequence[str]) -> Verdict:
         return verdict
     if verdict.tier is Tier.SAFE and not isinstance(action, RAISED):
         return verdict
-    # A server that nobody else's text has met can only talk the model into calling itself once more, which its yes covers.
-    if isinstance(action, CallServer) and set(sources) == {server_source(action.server)}:
-        return verdict
     why = verdict.reason if verdict.tier is Tier.CAUTION else "this reaches beyond the conversation"
     return Verdict(Tier.CAUTION, f"{why}; and this conversation has read {named(sources)}, whose text may be behind it")
-
-
-def server_source(server: str) -> str:
-    """The source that results of an MCP server are marked with."""
-    return f"the MCP server {server}"
 
 
 def named(sources: Sequence[str]) -> str:
