@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pwd
 import re
 import signal
 import socket
@@ -206,12 +207,22 @@ def test_fetch_obeys_the_sandbox_without_network(place: Home) -> None:
     assert not talked.results[0].ok and "fetch" in talked.results[0].output
 
 
-def test_a_program_in_the_sandbox_cannot_read_secrets_nor_write_elsewhere(place: Home, tmp_path: Path) -> None:
+@pytest.fixture
+def visible() -> Iterator[Path]:
+    """A folder that the sandbox shows, which has temporary folders of its own."""
+    around = Path(pwd.getpwuid(os.getuid()).pw_dir) if seen_in_the_sandbox() else ROOT / "build"
+    around.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="alpi-test-", dir=around) as folder:
+        yield Path(folder)
+
+
+def test_a_program_in_the_sandbox_cannot_read_secrets_nor_write_elsewhere(
+    place: Home, tmp_path: Path, visible: Path
+) -> None:
     key = place.folder / ".ssh" / "id_rsa"
     key.parent.mkdir()
     key.write_text("PRIVATE")
-    outside = ROOT / "build" / "mcp-outside.txt"  # /tmp is another one inside the sandbox
-    outside.parent.mkdir(exist_ok=True)
+    outside = visible / "outside.txt"
     opened = tmp_path / "opened"
     opened.mkdir()
     for path in (outside, opened / "a.txt", place.workspace / "b.txt"):
