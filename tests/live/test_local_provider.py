@@ -110,7 +110,7 @@ def test_a_call_is_structured_and_the_result_is_answered(cache: Path) -> None:
     async def main() -> None:
         provider = LocalProvider(cache)
         try:
-            events = await ask(provider, request("What is the budget in notes/meeting.md?"))
+            events = await ask(provider, request("Read notes/meeting.md and tell me the budget."))
             calls = [event.call for event in events if isinstance(event, CallDone)]
             assert [call.name for call in calls] == ["read_file"]
             assert json.loads(calls[0].arguments)["path"] == "notes/meeting.md"
