@@ -14,12 +14,13 @@ import msgspec
 from .errors import ConfigError
 from .files import read_text
 from .schema import Config
+from .yamlnodes import check_nesting, single_node
 
 if TYPE_CHECKING:
     import yaml
 
 LARGEST = 1 << 20
-# The YAML library walks a file's nesting on the C stack, and overruns it somewhere above 20,000 levels. None of ours is deeper than four.
+# The YAML library overruns the C stack somewhere above 20,000 levels. None of ours is deeper than four.
 DEEPEST = 50
 
 
@@ -54,13 +55,10 @@ def parse_config(text: str, name: str) -> LoadedConfig:
 def _compose(text: str, name: str) -> yaml.Node | None:
     import yaml
 
-    kind = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader = kind(text)
     try:
         if len(text) > 100 * DEEPEST:
-            _check_depth(text, kind, name)
-        node: yaml.Node | None = loader.get_single_node()
-        return node
+            check_nesting(text, name, DEEPEST, "See docs/CONFIG.md")
+        return single_node(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         if "quoted" in (getattr(error, "context", None) or ""):
@@ -76,19 +74,6 @@ def _compose(text: str, name: str) -> yaml.Node | None:
         raise ConfigError(
             f"{name}{line}: not valid YAML: {problem}", "Check the indentation and the quotes there"
         ) from error
-    finally:
-        loader.dispose()
-
-
-def _check_depth(text: str, kind: Any, name: str) -> None:
-    import yaml
-
-    depth = 0
-    for event in yaml.parse(text, kind):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            line = event.start_mark.line + 1 if event.start_mark is not None else 1
-            raise ConfigError(f"{name}, line {line}: nested more than {DEEPEST} levels deep", "See docs/CONFIG.md")
 
 
 class _Checker:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ..base.errors import ConfigError
+from ..base.yamlnodes import NodeReader, read_node
 
 if TYPE_CHECKING:
     import yaml
@@ -150,42 +151,14 @@ def parse_policy(text: str, path: Path) -> Policy:
     Raises:
         ConfigError: anything that is not known and right; names file, line and key.
     """
-    import yaml
-
-    kind = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader = kind(text)
-    try:
-        _check_depth(text, kind, path)
-        node = loader.get_single_node()
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or type(error).__name__
-        raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from error
-    finally:
-        loader.dispose()
+    node = read_node(text, path, DEEPEST)
     if node is None:
         raise ConfigError(f"{path} holds no policy; remove it, or write {{}} for one that restricts nothing")
     return _Reader(path).policy(node)
 
 
-def _check_depth(text: str, kind: type[yaml.SafeLoader], path: Path) -> None:
-    """The YAML library walks nesting on the C stack and can overrun it."""
-    import yaml
-
-    depth = 0
-    for event in yaml.parse(text, kind):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            line = event.start_mark.line + 1 if event.start_mark is not None else 1
-            raise ConfigError(f"{path}, line {line}: nested more than {DEEPEST} levels deep")
-
-
-class _Reader:
-    """Walks the file's nodes, so that every message knows its line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
+class _Reader(NodeReader):
+    """A policy from the file's nodes."""
 
     def policy(self, node: yaml.Node) -> Policy:
         known = ("sandbox", "tools", "hosts", "models", "budget", "protected_paths", "approvals")
@@ -290,14 +263,6 @@ class _Reader:
         if not isinstance(node, yaml.ScalarNode):
             raise self.wrong(node, where, what)
         return str(node.value)
-
-    def wrong(self, node: yaml.Node, where: str, what: str) -> ConfigError:
-        value = getattr(node, "value", None)
-        got = repr(value[:60]) if isinstance(value, str) and value else "nothing" if value == "" else "a group or list"
-        return ConfigError(f"{self.at(node)}: {where} must be {what}, not {got}")
-
-    def at(self, node: yaml.Node) -> str:
-        return f"{self.path}, line {node.start_mark.line + 1}"
 
 
 def _read(path: Path, owner: int) -> str | None:

@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...base.errors import ConfigError
+from ...base.yamlnodes import NodeReader, read_node
 from . import primitives
 from .address import Address, parse_address
 from .card import printable
@@ -112,45 +113,14 @@ def _read(text: str, path: Path) -> tuple[PeerBook, list[int]]:
 
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST:
         raise ConfigError(f"{path} is larger than 1 MiB")
-    kind = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        _check_events(text, kind, path)
-        loader = kind(text)
-        try:
-            node = loader.get_single_node()
-        finally:
-            loader.dispose()
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or type(error).__name__
-        raise ConfigError(f"{path}{line}: not valid YAML: {problem}") from error
+    node = read_node(text, path, DEEPEST, plain=True)
     if node is None or (isinstance(node, yaml.ScalarNode) and node.value == ""):
         return PeerBook(), []
     return _Reader(path).book(node)
 
 
-def _check_events(text: str, kind: Any, path: Path) -> None:
-    """Refuse depth (the library walks it on the C stack), and what makes a file mean something else than it shows."""
-    import yaml
-
-    depth = 0
-    for event in yaml.parse(text, kind):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        line = event.start_mark.line + 1 if event.start_mark is not None else 1
-        if depth > DEEPEST:
-            raise ConfigError(f"{path}, line {line}: nested more than {DEEPEST} levels deep")
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise ConfigError(f"{path}, line {line}: anchors (&) and aliases (*) are not used in this file")
-        if getattr(event, "tag", None):
-            raise ConfigError(f"{path}, line {line}: tags (!) are not used in this file")
-
-
-class _Reader:
-    """Walks the file's nodes, so that every message knows its line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
+class _Reader(NodeReader):
+    """Peers from the file's nodes."""
 
     def book(self, node: yaml.Node) -> tuple[PeerBook, list[int]]:
         import yaml
@@ -281,11 +251,3 @@ class _Reader:
         if not isinstance(node, yaml.ScalarNode) or node.value == "":
             raise self.wrong(node, where, "one value")
         return str(node.value)
-
-    def wrong(self, node: yaml.Node, where: str, what: str) -> ConfigError:
-        value = getattr(node, "value", None)
-        got = repr(value[:60]) if isinstance(value, str) and value else "nothing" if value == "" else "a group or list"
-        return ConfigError(f"{self.at(node)}: {where} must be {what}, not {got}")
-
-    def at(self, node: yaml.Node) -> str:
-        return f"{self.path}, line {node.start_mark.line + 1}"
