@@ -145,10 +145,10 @@ async def _ask_osv(runtime: Runtime, packages: Sequence[Package]) -> list[Any]:
     from ..mcp.http import place_of
     from ..safety.network.transport import VettedTransport
     from ..safety.osv import Osv
-    from .mcpwiring import network_guard
+    from .mcpwiring import server_guard
 
     url = runtime.config.skills.osv_url
-    guard = network_guard(runtime, place_of(url))
+    guard = server_guard(runtime, place_of(url))
     async with httpx2.AsyncClient(transport=VettedTransport(guard), timeout=15.0) as client:
         return await Osv(client, url).check(packages)
 
@@ -232,14 +232,14 @@ async def _offers(runtime: Runtime, name: str, config: McpServerConfig, inside: 
 async def _is_inside(runtime: Runtime, config: McpServerConfig) -> bool:
     """Whether a server's address lies where tools may not go, so that approving it opens that one place."""
     from ..mcp.http import place_of
-    from .mcpwiring import network_guard
+    from .mcpwiring import server_guard
 
     if not config.url:
         return False
     try:
-        await network_guard(runtime).vet(*place_of(config.url))
+        await server_guard(runtime).vet(*place_of(config.url))
     except Refused:
-        await network_guard(runtime, place_of(config.url)).vet(*place_of(config.url))  # what stays refused is told
+        await server_guard(runtime, place_of(config.url)).vet(*place_of(config.url))  # what stays refused is told
         return True
     return False
 

@@ -88,7 +88,7 @@ def open_server(runtime: Profile, guard: PathGuard, name: str, server: McpServer
 
     def over_http(wire: Wire, traffic: Traffic) -> AbstractAsyncContextManager[TransportStreams]:
         headers = filled(runtime, name, server.headers)
-        opened = network_guard(runtime, place_of(server.url) if inside else None)
+        opened = server_guard(runtime, place_of(server.url) if inside else None)
         return streamable_http(server.url, headers, opened, server.connect_seconds, traffic)
 
     @asynccontextmanager
@@ -129,8 +129,8 @@ def server_commands(runtime: Profile, guard: PathGuard, server: McpServerConfig)
     )
 
 
-def network_guard(runtime: Profile, opened: tuple[str, int] | None = None) -> NetworkGuard:
-    """The judge of addresses, with one place inside opened: a server's own."""
+def server_guard(runtime: Profile, opened: tuple[str, int] | None = None) -> NetworkGuard:
+    """The judge of addresses for one server. Of what lies inside nothing is open but ``opened``, its own place."""
     from ..safety.network.guard import NetworkGuard, Opening, system_resolver
 
     openings = [Opening(opened[0].strip("[]").rstrip(".").casefold(), opened[1])] if opened is not None else []

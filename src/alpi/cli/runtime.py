@@ -93,7 +93,7 @@ class Runtime:
 
         limits = self.config.memory
         most = {"user": limits.user_chars, "memory": limits.memory_chars, "personality": limits.personality_chars}
-        return MemoryStore(self.paths.memory, most, self.clock, self.redact_late, _scan_memory)
+        return MemoryStore(self.paths.memory, most, self.clock, self.redact_late, scan_late)
 
     @cached_property
     def links(self) -> ProfileLinks:
@@ -236,8 +236,8 @@ class Runtime:
         return Gate(guard, _judge_command(guard), ProfileRecords(approvals, audit, session.id), self.policy, undo)
 
 
-def _scan_memory(text: str) -> str:
-    """Why a text must not become part of a prompt; the scanner is loaded with the first entry."""
+def scan_late(text: str) -> str:
+    """Why a text must not become part of a prompt; the scanner is loaded with the first one."""
     from ..safety.scanner import scan_memory
 
     return scan_memory(text)

@@ -11,10 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .networking import network_guard
+
 if TYPE_CHECKING:
     from ..doctor.skills import Skills
     from ..safety.commands import Commands
-    from ..safety.network.guard import NetworkGuard
     from ..safety.osv import Osv
     from ..skills.format import Skill
     from ..skills.install import Sources
@@ -43,8 +44,9 @@ class Skilling:
         """The skills, with the scanner and the shell classifier as their gate."""
         from ..skills.checking import Checker
         from ..skills.store import SkillStore
+        from .runtime import scan_late
 
-        checker = Checker(_scan, self._judge_shell)
+        checker = Checker(scan_late, self._judge_shell)
         return SkillStore(self.folder, checker, self.runtime.clock, self.runtime.redact_late)
 
     @cached_property
@@ -85,29 +87,13 @@ class Skilling:
             system(environ.get("PREFIX", "")),
         )
 
-    def guard(self) -> NetworkGuard:
-        """Judges whom installing may speak to."""
-        from ..base.errors import ConfigError
-        from ..safety.network.guard import NetworkGuard, parse_opening, system_resolver
-
-        openings = []
-        for text in self.runtime.config.network.allow:
-            try:
-                openings.append(parse_opening(text))
-            except ValueError as error:
-                raise ConfigError(
-                    f"{self.runtime.paths.config}: network.allow holds {text!r}, which is no place",
-                    "For example nas.lan, localhost:3000 or 192.168.1.0/24",
-                ) from error
-        return NetworkGuard(system_resolver, self.runtime.policy.host_refused, openings)
-
     def sources(self) -> Sources:
         """Where skills are fetched from."""
         from ..safety.network.proxy import VettingProxy
         from ..skills.install import Sources
         from ..tools.web.client import WebClient
 
-        guard = self.guard()
+        guard = network_guard(self.runtime)
         client = WebClient(guard, DOWNLOAD_SECONDS, LARGEST_DOWNLOAD)
 
         async def fetch(url: str) -> bytes:
@@ -131,7 +117,7 @@ class Skilling:
         from ..safety.network.transport import VettedTransport
         from ..safety.osv import Osv
 
-        async with httpx2.AsyncClient(transport=VettedTransport(self.guard())) as client:
+        async with httpx2.AsyncClient(transport=VettedTransport(network_guard(self.runtime))) as client:
             yield Osv(client, self.runtime.config.skills.osv_url)
 
     async def lock(self, folder: Path, skill: Skill) -> Sequence[str]:
@@ -181,10 +167,3 @@ def system(prefix: str) -> str:
     if "com.termux" in prefix:
         return "termux"
     return "macos" if sys.platform == "darwin" else "linux"
-
-
-def _scan(text: str) -> str:
-    """Why a text must not become part of a prompt; the scanner is loaded with the first skill."""
-    from ..safety.scanner import scan_memory
-
-    return scan_memory(text)

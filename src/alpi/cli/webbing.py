@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import AlpiError, ConfigError, NotConfigured
+from ..base.errors import AlpiError, NotConfigured
 from ..base.scratch import scratch_folder
+from .networking import network_guard
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from ..agent.tool import Tool
     from ..base.message import Message
     from ..providers.retry import ModelChain
-    from ..safety.network.guard import NetworkGuard
     from ..safety.paths import PathGuard
     from ..safety.private import PrivateData
     from ..safety.untrusted import Marks
@@ -293,26 +293,6 @@ def search_engine(runtime: Runtime) -> Engine:
             )
         return Brave(web_client(runtime), key)
     return DuckDuckGo(network_guard(runtime), web.seconds)
-
-
-def network_guard(runtime: Runtime) -> NetworkGuard:
-    """Judges whom tools may speak to in a profile.
-
-    Raises:
-        ConfigError: an entry of network.allow is no place.
-    """
-    from ..safety.network.guard import NetworkGuard, parse_opening, system_resolver
-
-    openings = []
-    for text in runtime.config.network.allow:
-        try:
-            openings.append(parse_opening(text))
-        except ValueError as error:
-            raise ConfigError(
-                f"{runtime.paths.config}: network.allow holds {text!r}, which is no place",
-                "For example nas.lan, localhost:3000 or 192.168.1.0/24",
-            ) from error
-    return NetworkGuard(system_resolver, runtime.policy.host_refused, openings)
 
 
 def private_data(runtime: Runtime, messages: Callable[[], Sequence[Message]], marks: Marks) -> PrivateData:
