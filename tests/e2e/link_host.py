@@ -9,7 +9,6 @@ import signal
 import struct
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +21,9 @@ from alpi.alp.io.handler import AskStream
 from alpi.alp.io.network import Listen
 from alpi.alp.io.node import Node
 from alpi.alp.io.peersfile import FixedPeers
-from alpi.base.clock import SystemClock
+from tests.support.fakes import OffClock
 from tests.support.link_nodes import RawCaller, Scripted
 from tests.support.links import identity, peer
-
-
-class OffClock(SystemClock):
-    """A clock that is wrong by so many seconds."""
-
-    def __init__(self, off: float) -> None:
-        super().__init__()
-        self.off = off
-
-    def now(self) -> datetime:
-        return super().now() + timedelta(seconds=self.off)
 
 
 def say(**what: Any) -> None:

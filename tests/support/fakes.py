@@ -13,10 +13,22 @@ from msgspec import Struct
 
 from alpi.agent.surface import Interrupt
 from alpi.agent.tool import Result, ToolContext
+from alpi.base.clock import SystemClock
 from alpi.safety.actions import Action, Answer, Question, Verdict
 from alpi.safety.gate import Gate, Ruling
 from alpi.safety.paths import PathGuard
 from alpi.safety.tiers import Tier
+
+
+class OffClock(SystemClock):
+    """A clock that is wrong by so many seconds."""
+
+    def __init__(self, off: float) -> None:
+        super().__init__()
+        self.off = off
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.off)
 
 
 class FakeClock:

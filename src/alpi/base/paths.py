@@ -72,6 +72,11 @@ class ProfilePaths:
         return self.home / "alp"
 
     @property
+    def peers(self) -> Path:
+        """The machines that this profile is linked to."""
+        return self.alp / "peers.yaml"
+
+    @property
     def run(self) -> Path:
         """Locks and sockets of running processes, and whole tool outputs; nothing in it outlives its use."""
         return self.home / "run"

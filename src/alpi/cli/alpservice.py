@@ -46,7 +46,7 @@ class AlpService:
         links = self._runtime.links
         node = Node(
             links.identity(),
-            PeersFile(paths.alp / "peers.yaml"),
+            PeersFile(paths.peers),
             self._answering,
             folder=paths.alp,
             listen=listen_of(self._runtime),

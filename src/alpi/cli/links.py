@@ -50,7 +50,7 @@ class ProfileLinks:
         """The pinned peers as the file has them now."""
         from ..alp.io.peersfile import PeersFile
 
-        return PeersFile(self._paths.alp / "peers.yaml").book()
+        return PeersFile(self._paths.peers).book()
 
     def find(self, name: str) -> Peer:
         """A peer by its id or alias.
@@ -72,7 +72,7 @@ class ProfileLinks:
         """See ``Links``."""
         from ..tools.link import LinkedPeer
 
-        if not (self._paths.alp / "peers.yaml").exists():
+        if not self._paths.peers.exists():
             return ()
         return [LinkedPeer(peer.id, peer.alias, str(peer.address or "this machine")) for peer in self.book()]
 

@@ -89,7 +89,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         _abandon_output()
         print(f"alpi: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
         return 1
-    except Exception as error:
+    except Exception as error:  # the last handler: a bug is named with where to report it
         if environ.get("ALPI_DEBUG"):
             raise
         print(f"alpi: internal error: {type(error).__name__}: {error}", file=sys.stderr)

@@ -204,7 +204,7 @@ def pinned(paths: ProfilePaths) -> tuple[PeerBook, Path]:
     from ..alp.core.peerstext import parse_peers
     from ..base.files import read_text
 
-    path = paths.alp / "peers.yaml"
+    path = paths.peers
     return parse_peers(read_text(path) or "", path), path
 
 

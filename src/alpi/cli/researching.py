@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ..providers.retry import ModelChain
     from ..state.sessions import Session
 
-READING = ("read_file", "search_files", "session_search", "web_search", "web_fetch")
 # What is kept of the tokens for the report itself.
 REPORT_SHARE = 0.2
 INSTRUCTIONS = """\

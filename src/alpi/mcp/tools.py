@@ -20,7 +20,6 @@ from .offers import Offer, argument_problem
 from .results import result_of, source_of
 
 MOST_FOUND = 10
-LONGEST_ARGUMENTS = 1 << 20
 
 
 class Given(Struct, frozen=True):

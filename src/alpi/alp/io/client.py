@@ -330,7 +330,7 @@ class Client:
                 "Has the peer a new key, or the address a new owner? Compare the fingerprint's words: alpi peers show "
                 + peer.id,
             ) from error
-        except BaseException:
+        except BaseException:  # a cancelled task, too
             session.close()
             raise
 

@@ -16,7 +16,6 @@ from ..core.identity import Identity, decode_key, encode_base64
 KEY_FILE = "identity.key"
 PUBLIC_FILE = "identity.pub"
 SOCKET_FILE = "alp.sock"
-PEERS_FILE = "peers.yaml"
 LONGEST = 4096
 
 

@@ -124,7 +124,7 @@ class SystemNetwork:
                 except BlockingIOError:
                     await loop.sock_connect(made, name)
             _, protocol = await loop.create_unix_connection(factory, sock=made)
-        except BaseException:
+        except BaseException:  # a cancelled task, too
             made.close()
             raise
         return protocol

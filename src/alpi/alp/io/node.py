@@ -128,7 +128,7 @@ class Node:
                 self._listeners.append(await self._network.listen_unix(self.socket, lambda: UnixLink(self)))
             if self._listen is not None:
                 self._listeners.append(await self._network.listen(self._listen, lambda: TcpLink(self)))
-        except BaseException:
+        except BaseException:  # a cancelled task, too
             self._let_go()
             raise
         self._sweep()

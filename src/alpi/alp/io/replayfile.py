@@ -83,7 +83,7 @@ class ReplayFile:
                     raise StorageError(f"could not write to {self.path}", "The disk may be full")
                 if durable:
                     os.fsync(self._descriptor)
-            except BaseException:
+            except BaseException:  # stopped by Ctrl-C, too: no half line may stay
                 with contextlib.suppress(OSError):
                     os.ftruncate(self._descriptor, self._size)
                 raise

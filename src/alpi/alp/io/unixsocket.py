@@ -60,7 +60,7 @@ def bind(path: Path) -> socket.socket:
             os.chmod(path, 0o600)
             made.listen(128)
         made.setblocking(False)
-    except BaseException:
+    except BaseException:  # a cancelled task, too
         made.close()
         raise
     return made

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,22 +35,12 @@ from alpi.alp.io.client import Client
 from alpi.alp.io.limits import Timeouts
 from alpi.base.clock import SystemClock
 from alpi.base.errors import UsageError
+from tests.support.fakes import OffClock
 from tests.support.link_nodes import ANY, RawServer, Running, running, until
 from tests.support.links import identity, peer
 
 ME, NAS, OTHER = identity(1), identity(2), identity(3)
 QUICK = Timeouts(connect=1.0, handshake=0.5, short=0.5, silence=0.5, idle=60.0, busy_tries=3, busy_pause=0.02)
-
-
-class OffClock(SystemClock):
-    """A clock that is wrong by so many seconds."""
-
-    def __init__(self, off: float) -> None:
-        super().__init__()
-        self.off = off
-
-    def now(self) -> datetime:
-        return super().now() + timedelta(seconds=self.off)
 
 
 @asynccontextmanager
