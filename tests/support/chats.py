@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import patch
 
 from textual.events import Key, Paste, Resize
 from textual.geometry import Size
@@ -81,7 +82,9 @@ class Chat:
             await asyncio.sleep(0.005)
 
     async def still(self) -> None:
-        """Wait until the screen, and what stands dimmed behind it, does not change any more."""
+        """Wait until the screen, and what stands dimmed behind it, does not change any more: the scroll bar, too, which moves
+        when what is out of sight gets its height."""
+        await self.until(lambda: self.sheet.is_laid, "every height")
         before: list[str] = []
         same = 0
         while same < 3:
@@ -150,11 +153,13 @@ async def chatting(
     make = talk if callable(talk) else lambda: talk
     app = ChatApp(make, look=Look(PALETTES[theme], colour), first=HEADER, animate=False, reading_seconds=0.0, **more)
     try:
-        async with app.run_test(size=size) as pilot:
-            chat = Chat(app, pilot)
-            chat.prompt.cursor_blink = False
-            await chat.until_idle()
-            yield chat
+        # What is out of sight gets its height at once: a test has no quiet moments.
+        with patch("alpi.tui.widgets.transcript.QUIET_SECONDS", 0.01):
+            async with app.run_test(size=size) as pilot:
+                chat = Chat(app, pilot)
+                chat.prompt.cursor_blink = False
+                await chat.until_idle()
+                yield chat
     finally:
         app.close_bridge()
 

@@ -124,6 +124,11 @@ class Transcript(ScrollView, can_focus=True):
         """Whether the end is in sight and stays there."""
         return self._following
 
+    @property
+    def is_laid(self) -> bool:
+        """Whether every height is known: no guess is left that moves lines or the scroll bar later."""
+        return self._idle is None and not self._planned and all(slot.settled for slot in self._stack.slots)
+
     def to_end(self) -> None:
         """Go to the end and stay there."""
         self._following = True
