@@ -1,6 +1,8 @@
 # The project's commands. Each installs what it needs itself; nothing has to be prepared by hand.
 
 SHELL := /bin/bash
+# What is compiled once need not be compiled by each process again.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +12,7 @@ WEIGHTS := $(CACHE)/models/qwen2.5-coder-1.5b-instruct-q4_k_m.gguf
 
 # uv where it is there, pip otherwise; both check every hash.
 ifdef UV
-PIP_INSTALL = $(UV) pip install --python $(BIN)/python --require-hashes -q -r
+PIP_INSTALL = $(UV) pip install --compile-bytecode --python $(BIN)/python --require-hashes -q -r
 PIP_SELF = $(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation -q -e .
 else
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -q -r
@@ -27,17 +29,19 @@ install: $(VENV)/.core ## install alpi into .venv; the command is then .venv/bin
 try: $(VENV)/.local $(WEIGHTS) ## open alpi on its local model in a throwaway profile: no key, no account
 	@$(BIN)/python scripts/try.py
 
-check: $(VENV)/.dev ## ruff, types, architecture, generated pages
+check: $(VENV)/.dev ## ruff, types, architecture, generated pages, and that every test can be collected
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_architecture.py tests/test_repository.py
+	$(BIN)/python -m pytest --collect-only -qq > /dev/null || $(BIN)/python -m pytest --collect-only -qq
 
 test: $(VENV)/.dev system-tests ## the fast suite
 	$(BIN)/python -m pytest -n 3 -m "not e2e and not live and not slow"
 
 test-e2e: $(VENV)/.dev system-e2e tests/node/node_modules/.installed ## the real program in a real terminal, against real servers
 	$(BIN)/python -m pytest -m slow -n 2 --timeout 600
+	$(BIN)/python -m pytest tests/property -m "not slow" -n 2 --hypothesis-profile broad --timeout 600
 	$(BIN)/python -m pytest -m "e2e and not slow" --timeout 300
 
 test-live: $(VENV)/.dev $(VENV)/.local $(WEIGHTS) system-e2e ## the real local model

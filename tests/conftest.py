@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, settings
 from .support.program import Home
 
 # No time limits for single examples: the machine is shared, and a slow moment is no bug. The fast suite tries the same examples in
-# every run, so that it never fails for a change that did not cause it; `pytest --hypothesis-profile thorough` looks for new ones.
+# every run, so that it never fails for a change that did not cause it; `make test-e2e` tries more of them ("broad"), always the same
+# ones, too. `pytest --hypothesis-profile thorough` looks for new ones.
 settings.register_profile(
     "fast",
     max_examples=60,
@@ -20,6 +21,7 @@ settings.register_profile(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("broad", parent=settings.get_profile("fast"), max_examples=300)
 settings.register_profile("thorough", parent=settings.get_profile("fast"), max_examples=2000, derandomize=False)
 settings.load_profile("fast")
 

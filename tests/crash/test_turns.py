@@ -108,7 +108,7 @@ def attempt(folder: Path, profiles: int, kills: int) -> None:
 
 
 def test_a_few_kills(tmp_path: Path) -> None:
-    attempt(tmp_path, 2, 10)
+    attempt(tmp_path, 1, 8)
 
 
 @pytest.mark.slow
@@ -182,7 +182,7 @@ def attempt_summaries(folder: Path, profiles: int, kills: int) -> None:
 
 
 def test_a_few_kills_while_summing_up(tmp_path: Path) -> None:
-    attempt_summaries(tmp_path, 1, 8)
+    attempt_summaries(tmp_path, 1, 5)
 
 
 @pytest.mark.slow

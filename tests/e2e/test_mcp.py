@@ -27,6 +27,7 @@ from alpi.agent.parts import Draft
 from alpi.cli.building import build_agent
 from alpi.cli.runtime import Runtime
 from alpi.safety.actions import Answer, Question
+from alpi.safety.sandbox.layout import PRIVATE
 from tests.e2e.terminal import Stage, stage
 from tests.support.fakes import Person
 from tests.support.mcp_servers import BIN, EVERYTHING, FILESYSTEM, NODE, command, gone
@@ -57,7 +58,7 @@ def place(home: Home) -> Iterator[Home]:
 
 def seen_in_the_sandbox() -> tuple[str, ...]:
     """The sandbox has a temporary folder of its own, so the programs of a checkout in the machine's have to be opened."""
-    if not ROOT.is_relative_to(tempfile.gettempdir()):
+    if not any(ROOT.is_relative_to(folder) for folder in PRIVATE):
         return ()
     return ("--folder", str(ROOT / "tests"), "--folder", str(ROOT / ".venv"))
 

@@ -116,6 +116,7 @@ def test_the_last_reply_is_copied_through_the_terminal(tmp_path: Path) -> None:
         opened(s)
         s.terminal.enter("hi")
         s.terminal.wait_for("A bold word.")
+        s.terminal.wait_for("tokens")
         s.terminal.press("C-y")
         s.terminal.wait_for("the last reply is copied")
         code = re.search(r"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", s.terminal.output())

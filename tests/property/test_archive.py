@@ -119,7 +119,7 @@ def test_another_passphrase_never_opens_it(data: bytes, right: str, wrong: str) 
     assert caught.value.kind == "passphrase"
 
 
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 2)
 @given(st.dictionaries(st.tuples(st.sampled_from(FOLDERS), names), st.binary(max_size=600), max_size=8))
 def test_a_profile_comes_back_byte_for_byte(files: dict[tuple[str, str], bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:

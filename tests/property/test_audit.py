@@ -17,7 +17,7 @@ from alpi.state.audit import AuditEntry, AuditLog
 from alpi.state.rotation import Rotation
 from tests.support.fakes import FakeClock
 
-FAST = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, max_examples=100)
+FAST = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 
 DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where flushing costs nothing; that it is flushed is proved in tests/crash."""

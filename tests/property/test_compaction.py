@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,14 +90,14 @@ def test_an_estimate_is_never_below_four_bytes_a_token_and_grows_with_the_text(a
 
 
 @given(texts, st.integers(0, 2000))
-def test_a_cut_text_is_as_short_as_wanted_and_begins_as_the_whole_does(text: str, tokens: int) -> None:
+def test_a_cut_text_is_as_short_as_wanted_and_begins_and_ends_as_the_whole_does(text: str, tokens: int) -> None:
     cut = cut_text(text, tokens, "the whole is in /x")
     assert text_tokens(cut) <= max(tokens, 2)
     assert cut == text or tokens < text_tokens(text)
-    assert cut[: len(cut) // 4] == text[: len(cut) // 4]
+    gaps = re.finditer(r"…|\n\[[\d,]+ characters left out here; the whole is in /x\]\n", cut)
+    assert cut == text or any(text.startswith(cut[: gap.start()]) and text.endswith(cut[gap.end() :]) for gap in gaps)
 
 
-@settings(max_examples=150, deadline=None)
 @given(conversations(), st.integers(1500, 12_000))
 def test_any_conversation_is_made_to_fit(conversation: list[Message], most: int) -> None:
     kept: dict[str, str] = {}
@@ -128,7 +129,6 @@ def test_any_conversation_is_made_to_fit(conversation: list[Message], most: int)
 # -- dividing and pinning ----------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
 @given(conversations(), st.integers(1, 4), st.integers(500, 12_000))
 def test_what_stays_is_whole_turns_or_the_newest_steps(conversation: list[Message], keep: int, most: int) -> None:
     division = divide(conversation, keep, most)
@@ -152,7 +152,6 @@ def test_what_stays_is_whole_turns_or_the_newest_steps(conversation: list[Messag
         assert history_tokens(conversation[longer:]) > most, "one turn more would have fitted"
 
 
-@settings(max_examples=100, deadline=None)
 @given(conversations(), st.integers(300, 3000))
 def test_the_pins_hold_the_goal_the_todo_and_the_files_whatever_the_model_says(
     conversation: list[Message], most: int
@@ -232,7 +231,7 @@ moods = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings().max_examples // 3)
 @given(
     moods=moods, asked=st.lists(texts, min_size=2, max_size=9), window=st.sampled_from([3000, 6000]), piece=alphabets
 )

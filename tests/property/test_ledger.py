@@ -100,7 +100,7 @@ def test_todays_sum_is_the_naive_one_for_every_process(folder: Path, done: Seque
 
 
 @given(st.integers(0, 2**32), st.integers(1, 400))
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 2)
 def test_reading_backwards_gives_the_lines_whatever_the_block(folder: Path, seed: int, block: int) -> None:
     chance = random.Random(seed)
     lines = [
@@ -131,7 +131,7 @@ class Work:
     st.integers(0, 600),
     st.booleans(),
 )
-@settings(max_examples=25)
+@settings(max_examples=settings().max_examples // 2)
 def test_a_budget_holds_however_many_share_it(folder: Path, work: list[Work], most: int, in_usd: bool) -> None:
     """Each call fits at the moment it is made, as the file's own order shows; so only what is longer than was planned goes over."""
     with tempfile.TemporaryDirectory(dir=folder) as name:

@@ -69,7 +69,7 @@ words = st.text("abcdefghij./-_~=:@%+,0123456789*?[]{}$'\"\\ ", max_size=14)
 noise = st.text(" \n;|&()<>{}[]$`'\"\\#=~*?!abE1-/.", max_size=60)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(commands, commands, st.sampled_from(["; ", " && ", " || ", "\n", " & ", " | "]))
 def test_adding_a_part_never_lowers_the_tier(first: str, second: str, joint: str) -> None:
     if "<<" in first or "#" in first:  # what follows on the line would belong to the document or the comment
@@ -78,7 +78,7 @@ def test_adding_a_part_never_lowers_the_tier(first: str, second: str, joint: str
     assert whole >= judged(first).tier
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(
     commands,
     st.sampled_from(
@@ -118,7 +118,7 @@ def spellings(word: str, choice: random.Random) -> str:
     return word
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.sampled_from(PLAIN), st.integers(0, 2**32))
 def test_quoting_and_spacing_do_not_change_a_verdict(command: list[str], seed: int) -> None:
     choice = random.Random(seed)
@@ -129,7 +129,7 @@ def test_quoting_and_spacing_do_not_change_a_verdict(command: list[str], seed: i
     assert (other.scope and other.scope.key) == (plain.scope and plain.scope.key)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4 * settings().max_examples)
 @given(st.one_of(noise, st.text(max_size=80), st.lists(words, max_size=8).map(" ".join)))
 def test_no_input_breaks_it(command: str) -> None:
     verdict = judged(command)
@@ -138,7 +138,6 @@ def test_no_input_breaks_it(command: str) -> None:
     assert not any("could not be judged" in reason for reason in verdict.reasons), verdict.reasons
 
 
-@settings(max_examples=100, deadline=None)
 @given(commands)
 def test_the_same_question_has_the_same_scope(command: str) -> None:
     first, second = judged(command), judged(command)

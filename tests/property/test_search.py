@@ -145,7 +145,7 @@ def damage(kind: str, path: Path, at: int) -> None:
         path.unlink()
 
 
-@settings(max_examples=4 * settings().max_examples)
+@settings(max_examples=2 * settings().max_examples)
 @given(begun=begun, steps=steps, full=st.sampled_from([1, 150, 8 << 20]))
 def test_it_finds_what_a_plain_search_finds(
     begun: list[list[tuple[str, str]]],

@@ -97,7 +97,6 @@ CONTENTS = (
 )
 
 
-@settings(max_examples=150)
 @given(st.dictionaries(NAMES, CONTENTS, max_size=6))
 def test_any_folder_passes_or_names_its_problem(files: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -203,7 +202,6 @@ def unpacked(data: bytes) -> None:
         assert all(target in path.parents and path.is_file() and not path.is_symlink() for path in made)
 
 
-@settings(max_examples=150)
 @given(st.lists(ENTRY, max_size=5))
 def test_no_zip_leads_out(entries: list[dict[str, object]]) -> None:
     try:
@@ -213,7 +211,7 @@ def test_no_zip_leads_out(entries: list[dict[str, object]]) -> None:
     unpacked(data)
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(st.data())
 def test_no_damaged_zip_is_more_than_an_error(data: st.DataObject) -> None:
     raw = bytearray(

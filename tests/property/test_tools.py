@@ -69,7 +69,10 @@ odd = st.text("abcd*?[]!^-\\/ #.x:é", max_size=7) | st.sampled_from(
 rules = st.lists(rule | odd, max_size=4).map("\n".join)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=settings().max_examples // 2,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(given_=st.dictionaries(st.sampled_from(["", "d", "d/e", "y.x", "c"]), rules, min_size=1, max_size=3))
 @example(given_={"": "*\n!*/\n!*.x"})
 @example(given_={"": "d/", "d": "!a"})
@@ -114,7 +117,10 @@ def test_in_mixed_line_ends_what_looks_alike_is_found(text: str, old: str) -> No
     assert len(_places(text, old)) == text.replace("\r\n", "\n").count(old)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=settings().max_examples // 2,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     text=st.text("ab\né€", min_size=1, max_size=20),
     old=st.text("ab\né", min_size=1, max_size=3),
@@ -131,6 +137,8 @@ def test_an_edit_of_a_file_is_a_replacement_in_its_text(
     path = bench.put("a", text.replace("\n", ends).encode(encoding))
     done = bench.do("edit_file", path="a", old=old, new=new, all=True)
     expected = text.replace(old, new) if old in text and old != new else text
+    if encoding == "cp1252" and text.isascii():
+        encoding = "utf-8"  # nothing in it says otherwise
     assert done.ok == (expected != text or (old in text and old != new))
     assert path.read_bytes() == expected.replace("\n", ends).encode(encoding)
 

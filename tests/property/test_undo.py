@@ -12,7 +12,7 @@ from alpi.state.kept import content_hash
 from alpi.state.undo import Kept, Limits, State, Turn, UndoStore
 from tests.support.fakes import FakeClock
 
-FAST = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, max_examples=40)
+FAST = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 Files = dict[str, bytes]
 DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where flushing costs nothing; that it is flushed is proved in tests/crash."""

@@ -302,7 +302,7 @@ def as_bytes(reply: Reply, wire: str, line_end: bytes, comments: bool) -> bytes:
     comments=st.booleans(),
     positions=st.lists(st.integers(0, 100_000), max_size=6),
 )
-@settings(FAST, max_examples=60)
+@settings(FAST)
 def test_made_up_streams_agree_with_the_sdk(
     wire: str, reply: Reply, line_end: bytes, comments: bool, positions: list[int], oracles: Oracles
 ) -> None:
@@ -329,13 +329,13 @@ def ends_well(wire: str, pieces: Sequence[bytes]) -> None:
 @example(pieces=[b"data: " + b"[" * 100_000 + b"\n\n"])
 @example(pieces=[b"\xef\xbb", b"\xbf", b"data:\r", b"\ndata"])
 @example(pieces=[b'data: {"choices":[{"delta":{"content":"\\ud83d"}}]}\n\n'])
-@settings(FAST, max_examples=150)
+@settings(FAST)
 def test_garbage_never_raises(wire: str, pieces: list[bytes]) -> None:
     ends_well(wire, pieces)
 
 
 @given(name=st.sampled_from(NAMES), at=st.integers(0, 100_000), junk=st.binary(max_size=8), lost=st.integers(0, 40))
-@settings(FAST, max_examples=300)
+@settings(FAST, max_examples=2 * settings().max_examples)
 def test_damaged_vectors_never_raise(name: str, at: int, junk: bytes, lost: int) -> None:
     data = vector(name)
     at %= len(data)
@@ -424,13 +424,13 @@ anthropic_event = shaped(
 
 
 @given(events=st.lists(openai_chunk, max_size=5), done=st.booleans())
-@settings(FAST, max_examples=150)
+@settings(FAST)
 def test_odd_chunks_never_raise(events: list[Any], done: bool) -> None:
     data = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + ("data: [DONE]\n\n" if done else "")
     ends_well("openai", [data.encode()])
 
 
 @given(events=st.lists(anthropic_event, max_size=8))
-@settings(FAST, max_examples=150)
+@settings(FAST)
 def test_odd_events_never_raise(events: list[Any]) -> None:
     ends_well("anthropic", ["".join(f"data: {json.dumps(event)}\n\n" for event in events).encode()])

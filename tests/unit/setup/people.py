@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from alpi.cli.runtime import Runtime
 from alpi.cli.site import site_of
 from alpi.setup.interview import Check, Kind, Left, Option
@@ -89,7 +91,7 @@ def site(home: Home, servers: Mapping[str, str] | None = None, **changes: Any) -
     made = site_of(Runtime(None, home.environ))
     addresses = servers or {}
     presets = tuple(
-        dataclasses.replace(found, base_url=addresses.get(found.name, "http://127.0.0.1:9/v1"))
+        msgspec.structs.replace(found, base_url=addresses.get(found.name, "http://127.0.0.1:9/v1"))
         for found in made.servers
     )
     plain = {"servers": presets, "home": home.folder, "here": home.workspace, "no_local": lambda: ""}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from typing import Any
 
+import msgspec
 import pytest
 
 from alpi.providers.catalog import Preset, preset
@@ -18,7 +18,7 @@ from tests.unit.setup.own_server import OwnServer
 def at(name: str, url: str) -> Preset:
     found = preset(name)
     assert found is not None
-    return dataclasses.replace(found, base_url=url)
+    return msgspec.structs.replace(found, base_url=url)
 
 
 LISTING = {"object": "list", "data": [{"id": "qwen3:8b", "object": "model"}]}
