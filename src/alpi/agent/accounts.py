@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from ..base.message import Usage
 
 
-@dataclass(frozen=True, slots=True)
-class CallPlan:
+class CallPlan(msgspec.Struct, frozen=True):
     """A model call that is about to be made. ``model`` as ``provider/model``; tokens are estimates, ``output_tokens`` the most that
     the answer may have (0: not bounded). ``purpose``: ``turn``, ``compaction``, ``web``."""
 
@@ -22,8 +22,7 @@ class CallPlan:
     purpose: str = "turn"
 
 
-@dataclass(frozen=True, slots=True)
-class CallCost:
+class CallCost(msgspec.Struct, frozen=True):
     """What a call cost in USD (``None``: the price is not known), and where the price comes from."""
 
     usd: float | None

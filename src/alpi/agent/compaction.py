@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -33,8 +32,7 @@ FILE_KEYS = ("path", "file", "folder")
 MOST_FILES = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Division:
+class Division(msgspec.Struct, frozen=True):
     """Where a conversation is divided: ``place`` of the first message that stays, ``turns`` that end before it."""
 
     place: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from ..base.message import AssistantMessage, Message, ToolMessage, UserMessage
 from ..providers.types import ModelSettings, Request
@@ -24,8 +25,7 @@ ANSWER_TOKENS = 4096
 """Room for an answer where the model's own limit is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContextRules:
+class ContextRules(msgspec.Struct, frozen=True):
     """When a conversation is compacted: at this share of the window, keeping so many turns whole; ``window`` where the model's own is
     not known."""
 
@@ -34,8 +34,7 @@ class ContextRules:
     window: int = 32_768
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """The window of one model: ``size`` tokens, of which ``answer`` are left for what it says."""
 
     size: int

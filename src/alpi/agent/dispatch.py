@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,7 @@ from .tool import OwnSchema, ReadRecord, Tool, ToolContext
 FENCE_CHARS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """A tool call that is over, in the form that the transcript and the surfaces need."""
 
     ok: bool
@@ -123,7 +122,7 @@ class Toolbox:
             )
         else:
             text = self.outputs.fit(call.id, call.name, text, chars)
-        return replace(
+        return msgspec.structs.replace(
             outcome,
             seconds=round(self.clock.monotonic() - started, 3),
             text=text,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
@@ -22,8 +21,7 @@ class ToolError(AlpiError):
     """A tool cannot do what it was asked, in words for the model: what is wrong, and what would work."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What a tool gives back: ``text`` for the model, ``summary`` for the person (one line), ``diff`` where a file changed. ``ok`` is
     false where what it ran has failed, as a command with another exit status than 0. ``source``: ``text`` was written by others than
     the person and alpi, and where, in a few words (``the web page https://...``); it is fenced, and the conversation marked."""
@@ -49,8 +47,7 @@ class ReadRecord:
         return self._seen.get(real)
 
 
-@dataclass(frozen=True, slots=True)
-class ToolContext:
+class ToolContext(msgspec.Struct, frozen=True):
     """What a tool is given for one call. ``files`` is its only way to the disk."""
 
     workspace: Path

@@ -1,26 +1,41 @@
-"""What the gate keeps beyond a session, over the profile's files: approvals for good, the audit log, old contents for undo."""
+"""What the gate keeps beyond a session, over the profile's files: approvals for good, the audit log, old contents for undo.
+
+The log and the old contents are opened with the first call that is judged or changes something; most conversations only read.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..base.clock import Clock
 from ..base.errors import StorageError
-from ..safety.gate import Ruling
+from ..base.paths import ProfilePaths
 from ..state.approvals import ApprovalStore
-from ..state.audit import AuditEntry, AuditLog
-from ..state.kept import content_hash
-from ..state.undo import UndoStore
+
+if TYPE_CHECKING:
+    from ..safety.gate import Ruling
+    from ..state.audit import AuditLog
+    from ..state.undo import UndoStore
 
 
-@dataclass(frozen=True)
 class ProfileRecords:
     """Approvals and the audit log of a profile, for one session. Implements ``safety.gate.Records``."""
 
-    approvals: ApprovalStore
-    audit: AuditLog
-    session: str
+    def __init__(self, paths: ProfilePaths, clock: Clock, redact: Callable[[str], str], session: str) -> None:
+        self.approvals = ApprovalStore(paths.approvals, clock, redact)
+        self.session = session
+        self._logs = paths.logs
+        self._clock = clock
+        self._redact = redact
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        from ..state.audit import AuditLog
+
+        return AuditLog(self._logs, self._clock, self._redact)
 
     def is_approved(self, scope: str) -> bool:
         """See ``Records``."""
@@ -32,6 +47,8 @@ class ProfileRecords:
 
     def record(self, ruling: Ruling) -> None:
         """See ``Records``."""
+        from ..state.audit import AuditEntry
+
         self.audit.record(
             AuditEntry(
                 session=self.session,
@@ -47,12 +64,19 @@ class ProfileRecords:
         )
 
 
-@dataclass(frozen=True)
 class SessionUndo:
     """Old contents of files that one session changes. Implements ``safety.gate.Undo``."""
 
-    store: UndoStore
-    session: str
+    def __init__(self, folder: Path, clock: Clock, session: str) -> None:
+        self.session = session
+        self._folder = folder
+        self._clock = clock
+
+    @cached_property
+    def store(self) -> UndoStore:
+        from ..state.undo import UndoStore
+
+        return UndoStore(self._folder, self._clock)
 
     def too_large(self, size: int) -> str:
         """See ``Undo``."""
@@ -62,6 +86,8 @@ class SessionUndo:
         self, turn: str, tool: str, path: Path, before: bytes | None, mode: int, after: bytes
     ) -> Callable[[], None]:
         """See ``Undo``. A file that is too large was asked about beforehand, so it is changed without being kept."""
+        from ..state.kept import content_hash
+
         digest = content_hash(after)
         kept = self.store.keep(turn, self.session, path, before, mode, tool, digest)
         if not isinstance(kept, str):

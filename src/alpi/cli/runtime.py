@@ -223,17 +223,13 @@ class Runtime:
     def gate(self, guard: PathGuard, session: Session) -> Gate:
         """The gate of one session."""
         from ..safety.gate import Gate
-        from ..state.approvals import ApprovalStore
-        from ..state.audit import AuditLog
-        from ..state.undo import UndoStore
         from .records import ProfileRecords, SessionUndo
 
-        approvals = ApprovalStore(self.paths.approvals, self.clock, self.redact_late)
-        if approvals.problem:
-            self.warnings.append(approvals.problem)
-        audit = AuditLog(self.paths.logs, self.clock, self.redact_late)
-        undo = SessionUndo(UndoStore(self.paths.undo, self.clock), session.id)
-        return Gate(guard, _judge_command(guard), ProfileRecords(approvals, audit, session.id), self.policy, undo)
+        records = ProfileRecords(self.paths, self.clock, self.redact_late, session.id)
+        if records.approvals.problem:
+            self.warnings.append(records.approvals.problem)
+        undo = SessionUndo(self.paths.undo, self.clock, session.id)
+        return Gate(guard, _judge_command(guard), records, self.policy, undo)
 
 
 def scan_late(text: str) -> str:

@@ -53,7 +53,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the sessions, newest first."""
-    import dataclasses
+
+    import msgspec
 
     from ..base.text import one_line
     from ..tui.terminal import columns, is_terminal, json_line
@@ -64,7 +65,7 @@ def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     found = Runtime(args.profile, environ).sessions.recent(args.limit)
     if args.json:
         for info in found:
-            print(json_line(dataclasses.asdict(info) | {"path": str(info.path)}, sys.stdout))
+            print(json_line(msgspec.structs.asdict(info) | {"path": str(info.path)}, sys.stdout))
         return 0
     if not found:
         print("no conversations yet; start one with: alpi")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from .anthropic_wire import AnthropicWire
+import msgspec
+
 from .openai_wire import OpenAIWire, Quirks
 from .types import ModelSettings
 from .wire import Wire
@@ -15,8 +15,7 @@ from .wire import Wire
 Kind = Literal["openai", "anthropic", "local"]
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
+class Preset(msgspec.Struct, frozen=True):
     """A provider as it comes. ``key_env`` is the variable of its key, ``""`` where none is usual; ``keys_page`` is where a
     person gets one, or for a server of one's own, where to get the server."""
 
@@ -27,11 +26,15 @@ class Preset:
     key_env: str = ""
     key_needed: bool = True
     keys_page: str = ""
-    quirks: Quirks = field(default_factory=Quirks)
+    quirks: Quirks = msgspec.field(default_factory=Quirks)
 
     def wire(self) -> Wire:
         """The wire it speaks. llama.cpp, which runs local models, speaks chat completions."""
-        return AnthropicWire() if self.kind == "anthropic" else OpenAIWire(self.quirks)
+        if self.kind == "anthropic":
+            from .anthropic_wire import AnthropicWire
+
+            return AnthropicWire()
+        return OpenAIWire(self.quirks)
 
 
 PRESETS: tuple[Preset, ...] = (
@@ -158,13 +161,17 @@ def custom(name: str, kind: Kind, base_url: str = "", key_env: str = "") -> Pres
     """
     named = preset(name)
     if named is not None and named.kind == kind and base_url in ("", named.base_url):
-        return replace(named, key_env=key_env or named.key_env, key_needed=named.key_needed or bool(key_env))
+        return msgspec.structs.replace(
+            named, key_env=key_env or named.key_env, key_needed=named.key_needed or bool(key_env)
+        )
     host = urlsplit(base_url).hostname
     same_host = next(
         (found for found in PRESETS if found.key_needed and urlsplit(found.base_url).hostname == host), None
     )
     if same_host is not None and same_host.kind == kind:
-        return replace(same_host, name=name, label=name, base_url=base_url, key_env=key_env or same_host.key_env)
+        return msgspec.structs.replace(
+            same_host, name=name, label=name, base_url=base_url, key_env=key_env or same_host.key_env
+        )
     quirks = named.quirks if named is not None and named.kind == kind else Quirks()
     return Preset(name, name, kind, base_url, key_env, key_needed=bool(key_env), quirks=quirks)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import msgspec
 
 from ..base.message import AssistantMessage, Image, Message, ToolMessage, UserMessage
 from .openai_parser import OpenAIParser
@@ -28,8 +29,7 @@ _SHORT_ID = re.compile(r"[a-zA-Z0-9]{9}")
 _LONG_ID = re.compile(r"[!-~]{1,40}")  # OpenAI refuses longer ones; vLLM makes them
 
 
-@dataclass(frozen=True, slots=True)
-class Quirks:
+class Quirks(msgspec.Struct, frozen=True):
     """Where servers of this wire differ.
 
     ``max_tokens``: the name of the limit on the answer. ``stream_options``: usage must be asked for with it; false where the
@@ -185,11 +185,10 @@ def _call_id(call_id: str, quirks: Quirks) -> str:
     return fitting_id(call_id, _SHORT_ID, 9) if quirks.short_ids else fitting_id(call_id, _LONG_ID, 24)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAIWire:
+class OpenAIWire(msgspec.Struct, frozen=True):
     """The chat completions wire; ``base_url`` ends where ``/chat/completions`` begins."""
 
-    quirks: Quirks = field(default_factory=Quirks)
+    quirks: Quirks = msgspec.field(default_factory=Quirks)
 
     def chat_url(self, base_url: str) -> str:
         return f"{base_url.rstrip('/')}/chat/completions"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 
-from msgspec.structs import replace
+import msgspec
 
 from ..base.clock import Clock
 from ..base.errors import ProviderError
@@ -25,8 +24,7 @@ from .types import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ChainEntry:
+class ChainEntry(msgspec.Struct, frozen=True):
     """One model of the chain: who runs it, its name there, and how it wants to be asked."""
 
     provider: Provider
@@ -39,8 +37,7 @@ class ChainEntry:
         return f"{self.provider.name}/{self.model}"
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRules:
+class RetryRules(msgspec.Struct, frozen=True):
     """How patient the chain is. ``attempts`` counts per model. Seconds: the wait before attempt n+1 is drawn evenly from 0 to
     ``base * 2**(n-1)``, at most ``cap``; a provider that asks for more than ``longest`` is not waited for."""
 
@@ -196,8 +193,8 @@ def _told(tried: list[tuple[ChainEntry, int, Failure]], rules: RetryRules) -> Fa
     said = [_said(failure, attempts, rules) for _, attempts, failure in tried]
     first = tried[0][2]
     if len(tried) == 1:
-        return replace(first, message=said[0])
-    return replace(first, message="no model answered: " + "; ".join(said))
+        return msgspec.structs.replace(first, message=said[0])
+    return msgspec.structs.replace(first, message="no model answered: " + "; ".join(said))
 
 
 def _said(failure: Failure, attempts: int, rules: RetryRules) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -16,8 +15,7 @@ NO_ANSWER = "(no answer)"
 """Stands for an assistant message without content, which no provider accepts; it keeps the roles in turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Who was asked for what; the words that failures are written with.
 
     ``label`` is the provider's name as people write it. ``key_name`` is the variable that holds the key, ``env_path`` the file

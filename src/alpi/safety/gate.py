@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from .actions import Action, Answer, Asker, Decision, Question, ReadPath, RunCommand, Verdict, WritePath
 from .effects import described, judge_effect
@@ -22,8 +23,7 @@ UNATTENDED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(msgspec.Struct, frozen=True):
     """One verdict and what came of it, for the audit log. Every caution and every dangerous one makes one.
 
     ``decision`` is ``refused``, ``refused: nobody is watching``, ``no``, ``once``, ``session``, ``always``, or, where an earlier yes covers

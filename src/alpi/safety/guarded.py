@@ -15,8 +15,9 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from ..base.errors import AlpiError, Refused, StorageError
 from ..base.files import storage_errors
@@ -24,8 +25,7 @@ from .paths import Access, PathGuard
 from .tiers import Tier
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
+class FileState(msgspec.Struct, frozen=True):
     """What a file was when it was read: enough to notice that it has changed since."""
 
     size: int

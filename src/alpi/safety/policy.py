@@ -13,9 +13,10 @@ import os
 import re
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
+
+import msgspec
 
 from ..base.errors import ConfigError
 from ..base.yamlnodes import NodeReader, read_node
@@ -34,24 +35,21 @@ Match = Callable[[str, str], bool]
 NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Lists:
+class Lists(msgspec.Struct, frozen=True):
     """What is allowed and denied. ``allow`` of ``None``: all that is not denied; an empty one: nothing."""
 
     allow: tuple[str, ...] | None = None
     deny: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Caps:
+class Caps(msgspec.Struct, frozen=True):
     """The most that may be used in a day; ``None``: no cap."""
 
     usd_per_day: float | None = None
     tokens_per_day: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """A policy. ``broken`` says why the file cannot be relied on; then all that it could restrict is refused."""
 
     path: Path = DEFAULT

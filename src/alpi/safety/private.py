@@ -11,8 +11,9 @@ import binascii
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from urllib.parse import unquote, unquote_plus, urlsplit
+
+import msgspec
 
 from ..base.message import Message, ToolMessage, UserMessage
 
@@ -37,8 +38,7 @@ DATE = re.compile(r"(?:19|20)\d\d[01]\d[0-3]\d\d*")
 NOT_PLAIN = re.compile(r"[\W_]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Leak:
+class Leak(msgspec.Struct, frozen=True):
     """What was found, in words. ``secret``: it must not leave at all."""
 
     what: str = ""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from ..providers.catalog import Preset
 from ..providers.wire import Wire, dict_of, list_of, loads, text_of
@@ -48,7 +49,7 @@ def with_environment(presets: Sequence[Preset], environ: Mapping[str, str]) -> t
     name = {"0.0.0.0": "127.0.0.1", None: "127.0.0.1", "::": "[::1]"}.get(parts.hostname, parts.hostname)
     url = f"{parts.scheme}://{name}:{port}/v1"
     return tuple(
-        dataclasses.replace(found, base_url=url) if found.name == "ollama" and found.base_url != url else found
+        msgspec.structs.replace(found, base_url=url) if found.name == "ollama" and found.base_url != url else found
         for found in presets
     )
 

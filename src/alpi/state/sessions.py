@@ -10,7 +10,6 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
@@ -30,8 +29,7 @@ NOTED = "Understood. I go on from there."
 NO_RESULT = "No result: alpi was stopped before this tool call had ended. It may have been done in part; check before you repeat it."
 
 
-@dataclass(frozen=True, slots=True)
-class SessionInfo:
+class SessionInfo(msgspec.Struct, frozen=True):
     """A session as a list shows it. ``title`` is the first line of what was asked first; ``changed`` its last change."""
 
     id: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Protocol
 
 from msgspec import Meta, Struct
@@ -13,8 +12,7 @@ from ..base.text import one_line
 from ..safety.actions import Action, AskPeer
 
 
-@dataclass(frozen=True, slots=True)
-class LinkedPeer:
+class LinkedPeer(Struct, frozen=True):
     """A pinned peer. ``where``: its address, or ``this machine``."""
 
     id: str
@@ -22,8 +20,7 @@ class LinkedPeer:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class PeerReply:
+class PeerReply(Struct, frozen=True):
     """What a peer answered. ``cost`` in USD, ``None`` where nobody knows."""
 
     text: str

@@ -6,11 +6,10 @@ import asyncio
 import base64
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from ..agent.tool import Result, ToolContext, ToolError
 from ..base.message import Image
@@ -58,7 +57,9 @@ class ReadFile:
                 if not result.images:
                     context.seen.note(real, FileState(state.st_size, state.st_mtime_ns, state.st_ino))
                 outside = context.files.guard.others_text(real)
-                return replace(result, source=f"the file {context.files.guard.shown(real)}") if outside else result
+                return (
+                    structs.replace(result, source=f"the file {context.files.guard.shown(real)}") if outside else result
+                )
         except FileNotFoundError as error:
             raise ToolError(f"there is no file {args.path}", nearby(path, context)) from error
         except IsADirectoryError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal, Protocol
 
@@ -18,8 +17,7 @@ from .text import plural
 Depth = Literal["quick", "normal", "deep"]
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """How far a worker may go: model calls, and tokens in all."""
 
     steps: int
@@ -30,8 +28,7 @@ class Bounds:
 DEPTHS = MappingProxyType({"quick": Bounds(8, 150_000), "normal": Bounds(20, 600_000), "deep": Bounds(50, 2_500_000)})
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a worker found. ``sources`` are the addresses and files that it read; ``outside``: some of them are others' text; ``whole`` is
     false where it had to stop before it was done; ``problem``: why it failed, or ``""``."""
 

@@ -11,11 +11,11 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from ..agent.tool import Result, ToolContext, ToolError
 from ..base.errors import Refused, StorageError
@@ -94,7 +94,7 @@ class SearchFiles:
             walk.late = True
         answer = _answer(args, found, walk, self._seconds)
         outside = found.lines and context.files.guard.others_text(walk.root)
-        return replace(answer, source=f"files in {context.files.guard.shown(walk.root)}") if outside else answer
+        return structs.replace(answer, source=f"files in {context.files.guard.shown(walk.root)}") if outside else answer
 
 
 @dataclass

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit, urlunsplit
+
+import msgspec
 
 from ...base.errors import AlpiError, Refused
 from ...base.text import one_line
@@ -36,8 +37,7 @@ class WebError(AlpiError):
     """A page could not be had; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(msgspec.Struct, frozen=True):
     """What an address gave. ``url`` is where it ended up; ``hops`` the addresses on the way; ``body`` is unpacked."""
 
     url: str

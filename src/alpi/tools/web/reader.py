@@ -7,7 +7,8 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from ...base.text import one_line, printable
 from .client import Fetched, WebError
@@ -32,8 +33,7 @@ TAG = re.compile(r"<(?:script|style)\b.{0,100000}?</(?:script|style)>|<[^>]{0,20
 PICTURE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """What a page says. ``title`` may be empty; ``kind`` is ``page``, ``pdf`` or ``text``."""
 
     title: str
