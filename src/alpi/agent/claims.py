@@ -8,42 +8,61 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import get_args
 
 import msgspec
 
-from .claimwords import LANGUAGES, Kind
+from .claimwords import Kind, may_claim
 
 
 @dataclass(frozen=True, slots=True)
 class DoneCall:
-    """A tool call of the turn that is over: the tool's name, the arguments as the model wrote them (JSON), whether it succeeded, and what
-    it gave back. A refused call did not succeed."""
+    """A tool call of the turn that is over: the tool's name, the arguments as the model wrote them (JSON), whether it succeeded, what it
+    gave back, and whether it was refused, so that nothing ran."""
 
     name: str
     arguments: str
     ok: bool
     result: str
+    refused: bool = False
 
 
 EVERYTHING: frozenset[Kind] = frozenset(get_args(Kind))
-# alpi's own tools that do one thing. Any other tool may have done anything, so that nothing is doubted after it.
 NOTHING: frozenset[Kind] = frozenset()
-FILES: frozenset[Kind] = frozenset({"store", "write"})
-BACKED: tuple[tuple[str, frozenset[Kind]], ...] = (
-    ("read_file", NOTHING),
-    ("search_files", NOTHING),
-    ("session_search", NOTHING),
-    ("web_search", NOTHING),
-    ("web_fetch", NOTHING),
-    ("research", NOTHING),
-    ("write_file", FILES),
-    ("edit_file", FILES),
-    ("memory", FILES),
-    ("todo", FILES),
-    ("schedule", FILES | {"plan"}),
+# What was only looked at may have been opened.
+LOOKED: frozenset[Kind] = frozenset({"other"})
+RUN: frozenset[Kind] = LOOKED | {"run"}
+NOTES: frozenset[Kind] = LOOKED | {"store", "write"}
+FILES: frozenset[Kind] = NOTES | {"file"}
+# What a call of alpi's own tools can have done. Any other tool may have done anything, so that nothing is doubted after it.
+BACKED: MappingProxyType[str, frozenset[Kind]] = MappingProxyType(
+    {
+        "read_file": LOOKED,
+        "search_files": LOOKED,
+        "session_search": LOOKED,
+        "web_search": LOOKED,
+        "web_fetch": LOOKED,
+        "research": LOOKED,
+        "write_file": FILES,
+        "edit_file": FILES,
+        "memory": NOTES,
+        "todo": NOTES,
+        "schedule": NOTES | {"plan"},
+    }
 )
-# Commands that only look. A command line of nothing else has done nothing.
+# Actions of tools with several that do nothing beyond telling.
+TELLING = frozenset(
+    {
+        ("skill", "list"),
+        ("skill", "view"),
+        ("skill", "validate"),
+        ("link", "peers"),
+        ("link", "ping"),
+        ("browser", "read"),
+    }
+)
+# Commands that only look. A command line of nothing else was run, and has done nothing.
 LOOKING = (
     r"(?:ls|cat|head|tail|grep|rg|wc|pwd|date|which|file|stat|du|df|whoami|uname|env|printenv|ps|tree|less|sort|uniq|diff|"
     r"git (?:status|log|diff|show))\b[^>]*"
@@ -63,33 +82,31 @@ def unbacked(text: str, calls: Sequence[DoneCall]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word, kind in claims(text) if kind not in backed))
 
 
-def may_claim(text: str) -> bool:
-    """Whether a reply has any word that could claim something; quickly, because most have none."""
-    every = "|".join(
-        part
-        for language in LANGUAGES
-        for part in (language.participles, language.past_forms, language.infinitives)
-        if part
-    )
-    return re.search(rf"\b(?:{every}|is now (?:in|on) your)\b", text, re.IGNORECASE) is not None
-
-
 def _backed_by(call: DoneCall) -> frozenset[Kind]:
-    if not call.ok:
+    if call.refused:
         return NOTHING
+    arguments = _arguments(call.arguments)
     if call.name == "terminal":
-        command = _command(call.arguments)
+        if not call.ok:
+            # Tests that fail were run.
+            return RUN
+        command = str(arguments.get("command", ""))
         parts = [part.strip() for part in re.split(r"\|\||&&|[|;\n]", command)]
         looked = (
             all(re.fullmatch(LOOKING, part) for part in parts if part) and "$(" not in command and "`" not in command
         )
-        return NOTHING if looked and command else EVERYTHING
-    return next((kinds for name, kinds in BACKED if name == call.name), EVERYTHING)
+        return RUN if looked and command else EVERYTHING
+    if not call.ok:
+        return NOTHING
+    if (call.name, arguments.get("action")) in TELLING:
+        return LOOKED
+    return BACKED.get(call.name, EVERYTHING)
 
 
-def _command(arguments: str) -> str:
+def _arguments(text: str) -> dict[str, object]:
+    """What a call was given; empty where that cannot be read."""
     try:
-        found = msgspec.json.decode(arguments.encode("utf-8", "replace"))
+        found = msgspec.json.decode(text.encode("utf-8", "replace"))
     except msgspec.DecodeError:
-        return ""
-    return str(found.get("command", "")) if isinstance(found, dict) else ""
+        return {}
+    return found if isinstance(found, dict) else {}

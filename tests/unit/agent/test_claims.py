@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from alpi.agent.claimrules import claims
-from alpi.agent.claims import DoneCall, may_claim, unbacked
+from alpi.agent.claims import DoneCall, unbacked
+from alpi.agent.claimwords import may_claim
 
 FOLDER = Path(__file__).parent / "claims"
 
