@@ -59,9 +59,11 @@ def _own_words(text: str) -> str:
 # --- clauses
 
 BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])[ \t]+")
-ENDS = re.compile(r"(?<=[.!?…;:])[)\"'”]*\s+|\s[—–]\s")
+ENDS = re.compile(r"(?<=[.!?…;:])(?<!\b[DMS]r\.)(?<!\bMs\.)(?<!\bMrs\.)(?<!\bDra\.)(?<!\bSra\.)[)\"'”]*\s+|\s[—–]\s")
 # Words of a reply that holds nothing beside its claim: "OK, I fixed it."
 BRIEF = 14
+# A line that the next one goes on from.
+GOES_ON = re.compile(r"[\w,]\s*$")
 # A sentence is looked at so far; longer ones are lists of something.
 LONGEST = 500
 INTERJECTION = re.compile(rf"(?:{words.INTERJECTIONS})\b(?:\s*[,!.:;—–-]+)?\s*", re.IGNORECASE)
@@ -90,7 +92,9 @@ AGENT = re.compile(rf"\b(?:{words.AGENT})\b", re.IGNORECASE)
 # "I noted a few mistakes" is about seeing them.
 NOT_MEANT = re.compile(
     r"\b(?:noted (?:an?|the|some|one|two|three|several|many)|saved you|logged (?:in|on|out|off)|(?:replied|responded) to (?:you|your)|"
-    r"ran (?:into|out|through|over|across|the numbers)|made (?:sure|up)|"
+    r"ran (?:into|out|through|over|across|the numbers)|made (?:sure|up)|pushed (?:\w+ ){1,5}back|"
+    # In Spanish, who writes a program says "programar", too.
+    r"program(?:é|ad[oa]) una? (?:\w+ )?(?:función|script|programa|juego|código|clase|módulo|bot|aplicación|app|web|página)|"
     r"moved on|(?:te|os) (?:he |acabo de )?(?:avis|contest|respond|notific|inform)\w+|(?:told|informed|notified) you|paid attention)\b",
     re.IGNORECASE,
 )
@@ -117,9 +121,10 @@ WHICH = re.compile(
 class _Sentence:
     """A piece of a reply.
 
-    ``listed``: it is a point of a list, of which nothing says that it lists what was done; ``done``: of one of which something does.
-    ``announced``: something before it, or it itself, says "Done". ``beside_code``: the reply holds code or a quotation, which may be all
-    that was made. ``names_file``: the reply names a file. ``brief``: the reply is too short to hold what it speaks of.
+    ``listed``: it is a point of a list, of which nothing says that it lists what was done, or goes on from the line before. ``done``:
+    it is a point of a list of which something does. ``announced``: something before it, or it itself, says "Done". ``beside_code``: the
+    reply holds code or a quotation, which may be all that was made. ``brief``: the reply is too short to hold what it speaks of.
+    ``names_file``: the reply names a file.
     """
 
     text: str
@@ -134,18 +139,24 @@ class _Sentence:
 def _sentences(text: str, beside_code: bool) -> Iterator[_Sentence]:
     """What of a reply may claim something: no questions, nothing that somebody else is said to have written."""
     did = reported = announced = False
+    before = ""
     names_file = " FILE" in text
     brief = not beside_code and len(text.split()) <= BRIEF
     for line in text.split("\n"):
         bullet = BULLET.match(line)
         if not bullet and line.strip():
             did = _heads_a_list(line)
+        goes_on = bool(GOES_ON.search(before)) and line.lstrip()[:1].islower()
+        before = line
         for piece in ENDS.split(line[bullet.end() :] if bullet else line):
             piece = " ".join(piece[:LONGEST].split())
             announced = announced or ANNOUNCED.match(piece) is not None
             if piece and not reported and not piece.endswith("?") and not piece.startswith("¿"):
                 listed = bullet is not None
-                yield _Sentence(piece, listed and not did, listed and did, announced, beside_code, brief, names_file)
+                yield _Sentence(
+                    piece, goes_on or (listed and not did), listed and did, announced, beside_code, brief, names_file
+                )
+                goes_on = False
             reported = piece.endswith(":") and REPORTED.search(piece) is not None
 
 
@@ -192,8 +203,10 @@ JOINED = re.compile(
 DONE = re.compile(
     rf"\b(?:(?:has|have) {JUST}|(?:it|that)['’]s |they['’]ve )been {JUST}(?P<en>{ANY})\b|"
     rf"\b(?:was|were) (?:successfully|just|now) (?P<was>{ANY})\b|"
-    r"\b(?:was|were) (?P<works>\w+) (?:successfully\b|and (?:it )?(?:is|are)\b)|"
-    rf"\b(?:is|are|it['’]s|that['’]s|they['’]re) (?:now|all|safely) (?P<now>{ANY})\b|\byou['’]re (?:all |now )?(?P<you>booked)\b|"
+    r"\b(?:was|were) (?P<works>\w+) (?:successfully\b|just now\b|and (?:it )?(?:is|are)\b)|"
+    rf"\b(?:(?:is|are) (?:now|safely)|(?:it|that)['’]s (?:now|all|safely)|they['’]re (?:now|all|safely)) (?P<now>{ANY})\b|"
+    r"^(?:it|that)['’]s (?P<its>\w+)[.!]|"
+    r"\byou['’]re (?:all |now )?(?P<you>booked)\b|"
     r"\b(?:reminder|alarm|timer)\b[^,.]*?(?: is|['’]s) (?P<set>set)\b(?! for)|\bis (?P<place>saved) (?:as FILE|in your)\b|"
     r"^(?:all|both|everything)\b[^,]*? (?:is|are) (?P<all>saved|committed|deleted|sent)\b|"
     rf"\b(?:se (?:l[eoa]s? )?han? |^quedan? |han? (?:sido|quedado) |qued(?:ó|aron) |(?:ya|ahora) (?:está|están|quedan?) |est(?:á|"
@@ -229,7 +242,7 @@ SUCCESS = re.compile(
 )
 ALONE = re.compile(rf"(?P<any>{ANY})(?:(?: (?:and|y) \w+)?\s*[.!:;]|,(?! (?:que|which|and|y)\b)|$)", re.IGNORECASE)
 BEGUN = re.compile(
-    rf"(?P<any>{ANY}) (?:(?:to|as|under|for|para|como|als|unter|für|sous|pour|dans|the|your|that|this|it|both|all|every|"
+    rf"(?P<any>{ANY})(?: (?:and|y) \w+)? (?:(?:to|as|under|for|para|como|als|unter|für|sous|pour|dans|the|your|that|this|it|both|all|every|"
     r"el|la|los|las|tus?|das|die|den|le|les|votre)\b|FILE\b|QUOTE\b|CODE\b|(?:in|on|en) (?:(?:your|my|mi|tu|memory|memoria|FILE)\b|#)|"
     r"(?:from|de) (?:your|FILE)\b)",
     re.IGNORECASE,
@@ -250,6 +263,10 @@ TARGET = re.compile(rf"{ARTICLE}(?:{words.TARGETS})\b,? {JUST}(?P<any>{ANY}){CLO
 FINITE = re.compile(
     r"\b(?:is|are|was|were|can|must|will|should|has|have|carry|stay|es|son|debe[n]?|puede[n]?|llevan?|se|ist|sind|est|sont)\b",
     re.IGNORECASE,
+)
+# A file is made or renamed by none of the tools that keep notes.
+MADE = re.compile(
+    r"(?:re)?created|wr(?:ote|itten)|renamed|cread[oa]s?|creé|escrit[oa]s?|escribí|renombr\w+", re.IGNORECASE
 )
 FILE_NEXT = re.compile(r"(?: (?!FILE)\w+){0,3} FILE")
 # After an infinitive: "enviárselo".
@@ -288,14 +305,19 @@ def _of_sentence(sentence: _Sentence) -> Iterator[tuple[str, Kind]]:
     for found in (*_by_me(text), *_done(bare, sentence.announced or text.endswith("!")), *short):
         kind, strong = _kind(found)
         if kind is not None and (strong or found.sure or _of_something(found, kind, sentence)):
-            yield found.word, "file" if kind == "write" and FILE_NEXT.match(found.after) else kind
+            file = kind == "write" and MADE.fullmatch(found.word) and FILE_NEXT.match(found.after)
+            yield found.word, "file" if file else kind
 
 
 def _of_something(found: _Found, kind: Kind, sentence: _Sentence) -> bool:
     """Whether what a weak verb speaks of is something outside of the reply."""
-    if POINTED.search(sentence.text) or (TEXTS.match(found.after) and not KEPT.search(found.after)):
+    if POINTED.search(sentence.text):
         return False
+    if TEXTS.match(found.after) and not sentence.beside_code:
+        return _named(found.after, KEPT)
     if found.passive:
+        if sentence.listed:
+            return False  # a point of a list of changes, such as those of a release
         return (found.it and sentence.brief) or _named(
             found.before + found.after, PLACES if sentence.beside_code else TARGETS
         )

@@ -65,7 +65,7 @@ TELLING = frozenset(
 # Commands that only look. A command line of nothing else was run, and has done nothing.
 LOOKING = (
     r"(?:ls|cat|head|tail|grep|rg|wc|pwd|date|which|file|stat|du|df|whoami|uname|env|printenv|ps|tree|less|sort|uniq|diff|"
-    r"git (?:status|log|diff|show))\b[^>]*"
+    r"git (?:status|log|diff|show|branch(?=$| -[avlr]| --list)))\b[^>]*"
 )
 
 

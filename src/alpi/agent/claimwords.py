@@ -19,6 +19,7 @@ Sort = Literal["participle", "past", "others", "infinitive"]
 
 # English and German: the participles, which in English are past forms too. Spanish: infinitives, of which the forms are made; where they
 # are irregular they stand below. French: infinitives of the first group, and other participles.
+# What may be said of a file as well has the kind "write", which more calls back: "I delivered the report", "subí el límite".
 STRONG: MappingProxyType[Kind, str] = MappingProxyType(
     {
         "store": """
@@ -27,16 +28,17 @@ STRONG: MappingProxyType[Kind, str] = MappingProxyType(
             | gespeichert abgespeichert notiert gemerkt vermerkt
             | enregistrer sauvegarder noter mémoriser""",
         "write": """
-              deleted emptied downloaded unzipped purged patched wiped erased unsubscribed cloned printed
-            | borrar descargar descomprimir clonar vaciar imprimir parchear purgar
+              deleted emptied downloaded unzipped purged patched wiped erased unsubscribed cloned printed published delivered transferred
+              purchased rebuilt
+            | borrar descargar descomprimir clonar vaciar imprimir parchear purgar publicar entregar transferir subir reconstruir
             | gelöscht
-            |""",
+            | publier""",
         "send": """
-              sent emailed e-mailed texted messaged forwarded replied posted submitted published notified delivered informed told mailed
-              bought tweeted subscribed purchased transferred
-            | enviar mandar reenviar publicar notificar avisar informar entregar contestar responder comprar transferir
+              sent emailed e-mailed texted messaged forwarded replied posted submitted notified informed told mailed bought tweeted
+              subscribed
+            | enviar mandar reenviar notificar avisar informar comprar
             | gesendet geschickt verschickt abgeschickt weitergeleitet veröffentlicht benachrichtigt
-            | envoyer publier transmis""",
+            | envoyer transmis""",
         "plan": """
               scheduled rescheduled booked canceled cancelled reserved snoozed
             | programar reprogramar agendar reagendar anular reservar cancelar
@@ -44,8 +46,7 @@ STRONG: MappingProxyType[Kind, str] = MappingProxyType(
             | programmer planifier réserver annuler""",
         "system": """
               installed uninstalled reinstalled committed pushed force-pushed cherry-picked stashed forked uploaded deployed redeployed
-              rebuilt
-            | instalar reinstalar desinstalar commitear pushear mergear deployar subir desplegar reconstruir
+            | instalar reinstalar desinstalar commitear pushear mergear deployar desplegar
             | installiert hochgeladen
             | installer""",
     }
@@ -63,44 +64,49 @@ WEAK: MappingProxyType[Kind, str] = MappingProxyType(
               archived marked generated configured enabled disabled attached made put set split extracted compressed zipped blocked muted
               pinned killed assigned synced migrated bumped undid rotated activated deactivated completed included flagged starred resized
               cropped trimmed tidied relocated swapped switched toggled granted revoked locked unlocked reset encrypted decrypted indexed
-              queued triggered filed filled dropped duplicated exported imported
+              queued triggered filed filled dropped duplicated exported imported placed paid postponed declined accepted arranged compiled
+              tagged upgraded downgraded amended
             | crear añadir agregar actualizar cambiar modificar editar ajustar corregir arreglar reparar reemplazar sustituir eliminar
               quitar mover fusionar convertir insertar renombrar limpiar copiar restaurar revertir generar archivar marcar configurar
               activar desactivar recortar redimensionar cifrar descifrar sacar trasladar suprimir remover juntar unir combinar tachar
               apagar encender completar deshacer asignar bloquear silenciar sincronizar migrar incluir rellenar colocar realizar presentar
-              poner hacer escribir dividir extraer comprimir duplicar exportar importar adjuntar refactorizar meter
+              poner hacer escribir dividir extraer comprimir duplicar exportar importar adjuntar refactorizar meter pagar posponer aplazar
+              postergar rechazar aceptar apartar resetear compilar etiquetar
             | erstellt angelegt geschrieben hinzugefügt ergänzt aktualisiert geändert bearbeitet korrigiert ersetzt entfernt eingetragen
               archiviert verschoben umbenannt eingefügt kopiert gestellt
             | créer ajouter modifier changer corriger remplacer supprimer effacer déplacer renommer insérer copier écrit mis""",
         "send": """
-              shared contacted invited pinged placed paid
-            | compartir contactar invitar pagar
+              shared contacted invited pinged
+            | compartir contactar invitar
             | geteilt
             | partager""",
         "plan": """
-              arranged postponed declined accepted
-            | posponer aplazar postergar rechazar aceptar apartar
+
+            |
             | geplant
             |""",
         "run": """
               ran executed tested
-            | ejecutar probar pasar correr
+            | ejecutar probar
             | ausgeführt getestet
             | exécuter tester""",
         "system": """
-              restarted rebooted compiled tagged upgraded downgraded rebased squashed amended staged provisioned
-            | reiniciar resetear compilar etiquetar
+              restarted rebooted rebased squashed staged provisioned
+            | reiniciar
             |
             |""",
         "other": """
               opened started closed
-            | abrir iniciar cerrar
+            | abrir iniciar cerrar pasar correr
             |
             |""",
     }
 )
 # "Le dije a Ana": to somebody, and therefore sent.
-TOLD_THEM = r"(?:les? (?:he )?(?:escrito|escribí|dicho|dije|pedido|pedí)|acabo de (?:escribir|decir|pedir)les?)"
+TOLD_THEM = (
+    r"(?:les? (?:he )?(?:escrito|escribí|dicho|dije|pedido|pedí|contestado|contesté|respondido|respondí)|"
+    r"acabo de (?:escribir|decir|pedir|contestar|responder)les?)"
+)
 # What is said in several words.
 PHRASES: tuple[tuple[str, Kind, bool], ...] = (
     (r"(?:made|taken) (?:a )?note|committed (?:it|that|this) to memory|tomado nota", "store", True),
@@ -174,7 +180,8 @@ WORDS = frozenset(word for word, _ in VERBS)
 WORD = re.compile(r"\w+(?:-mailed)?")
 # What claims without one of these words: where something is now, and the phrases.
 PLACED = re.compile(
-    rf"\bis now (?:in|on) (?:your|my)|está en (?:tu|mi)|on its way|\bacabo de|\b(?:de|en) camino|{'|'.join(pattern for pattern, _, _ in PHRASES)}",
+    rf"\bis now (?:in|on) (?:your|my)|está en (?:tu|mi)|on its way|\bacabo de|"
+    rf"\b(?:de|en) camino|{'|'.join(pattern for pattern, _, _ in PHRASES)}",
     re.IGNORECASE,
 )
 
@@ -194,7 +201,7 @@ TARGETS = (
     r"service|server|permissions|downloads|trash|code ?base|comments|videos?|library|songs?|e-?mails?|inbox|invitation|invite|"
     r"certificates?|lights?|access|website|web ?page|album|playlist|newsletter|subscription|account|password|tickets?|invoices?|"
     r"receipts?|bookmarks?|tabs|desktop|"
-    r"screenshots?|attachments?|reservation|booking|flight|cart|order|form|group|drive|disk|journal|dependency|dependencies|process(?:es)?|"
+    r"screenshots?|attachments?|reservation|booking|flight|cart|order|form|group|drive|disk|journal|project|deployment|dependency|dependencies|process(?:es)?|"
     r"(?:to|from|on|off) (?:the|your) [\w-]+ list|"
     r"archivos?|ficheros?|configuración|mensajes|hoja de cálculo|carpetas?|documentos?|repositorio|rama|paquete|habilidad|módulo|"
     r"registros|copias? de seguridad|fotos|imágenes|calendario|recordatorio|alarma|evento|cita|reunión|perfil|memoria|entrada|tarea|"
@@ -202,15 +209,16 @@ TARGETS = (
     r"contenedor(?:es)?|base de datos|correos?|bandeja|comentarios|vídeos?|canciones|biblioteca|invitación|reuniones|certificados?|luz|"
     r"luces|acceso|página web|álbum|boletín|suscripción|cuenta|contraseña|facturas?|recibos?|marcadores|pestañas|escritorio|capturas?|"
     r"adjuntos?|"
-    r"reserva|vuelo|carrito|pedido|formulario|grupo|disco|incidencia|imagen|diario|dependencias?|procesos?|(?:tus|mis) notas|(?:a|de) la lista de \w+|"
+    r"reserva|vuelo|carrito|temporizador|proyecto|despliegue|pedido|formulario|grupo|disco|incidencia|imagen|diario|dependencias?|procesos?|"
+    r"(?:tus|mis) notas|(?:a|de) la lista de \w+|"
     r"dateien|datei|ordner|dokument|sicherung(?:en)?|erinnerung|termin|kalender|einkaufsliste|liste|eintrag|profil|"
     r"fichiers?|dossiers?|sauvegardes?|rappel|événement|rendez-vous|calendrier|agenda|mémoire|entrée|tâche"
 )
 # Parts of a program or its surroundings: "I renamed the function" claims something, "the function has been renamed" describes it.
 PARTS = (
     r"CODE|QUOTE (?:to|in|on|a|en)|what I (?:know|remember)|lo que (?:sé|recuerdo)|suite|functions?|class(?:es)?|imports?|bug|typos?|"
-    r"tests?|test cases?|flag|option|port|timeout|mypy|pytest|ruff|linter|type checker|build|"
-    r"batería|función|funciones|clases?|error|errata|pruebas|opción|puerto|commit|push|compilación"
+    r"tests?|test cases?|flag|option|port|timeout|migration|mypy|pytest|ruff|linter|type checker|build|"
+    r"batería|función|funciones|clases?|error|errata|pruebas|opción|puerto|commit|push|compilación|migración"
 )
 # What a reply itself is made of: to create one of these is no action, unless it says where.
 TEXTS = (

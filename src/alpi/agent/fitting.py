@@ -113,7 +113,7 @@ def as_text(messages: Sequence[Message]) -> str:
         if isinstance(message, UserMessage):
             lines.append(f"User: {message.text}")
         elif isinstance(message, AssistantMessage):
-            lines += [f"alpi: {message.text}"] if message.text else []
+            lines += [f"alpi: {message.shown}"] if message.text else []
             lines += [f"alpi calls {call.name} {call.arguments}" for call in message.calls]
         else:
             lines.append(f"Result of {message.name}: {message.text}")

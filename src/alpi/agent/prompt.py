@@ -105,12 +105,26 @@ class PromptBuilder:
         )
 
 
-def turn_context(now: datetime, workspace: Path, first: bool) -> str:
-    """What changes: the time in every message, the workspace in a session's first one."""
+def turn_context(now: datetime, workspace: Path, first: bool, not_done: Sequence[str] = ()) -> str:
+    """What changes: the time in every message, the workspace in a session's first one, and what the last reply claims to have done and
+    has not (``left_undone``)."""
     lines = [f"Now: {now:%A, %Y-%m-%d %H:%M} {now.tzname() or ''}".rstrip()]
     if first:
         lines.append(f"Workspace: {workspace}")
+    if not_done:
+        claims = ", ".join(f'"{claim}"' for claim in not_done)
+        lines.append(f"alpi's check: your last reply says {claims}, but no tool call did that; it is not done")
     return "[" + ". ".join(lines) + "]"
+
+
+def left_undone(messages: Sequence[Message]) -> tuple[str, ...]:
+    """The claims of the newest reply that nothing backs, where the model was not told so yet."""
+    for message in reversed(messages):
+        if isinstance(message, UserMessage):
+            break  # alpi's question about them, or a message that says so
+        if isinstance(message, AssistantMessage):
+            return message.not_done
+    return ()
 
 
 def estimate_tokens(text: str) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from ..base.errors import AlpiError
-from ..base.message import Message, ToolCall, UserMessage
+from ..base.message import Message, ToolCall, UserMessage, with_mark
 from ..providers.retry import ChainEntry
 from ..providers.types import Request
 from . import events
@@ -13,7 +15,7 @@ from .calls import Interrupted, ModelCalls
 from .dispatch import Outcome
 from .history import History
 from .parts import Draft, Parts, Transcript
-from .prompt import turn_context
+from .prompt import left_undone, turn_context
 from .reply import Reply
 from .step import Steps
 from .surface import Surface
@@ -80,10 +82,9 @@ class Turn:
             self._emit(failure.event)
         except AlpiError as error:
             self._emit(events.Failed(error.message, error.hint, exit_code=error.exit_code))
-        text = self._text
+        text = with_mark(self._text, self._claims)
         if self._claims:
             self._emit(events.NotDone(self._claims))
-            text = f"{text.rstrip()}\n\nnot done: {', '.join(self._claims)}"
         seconds = round(clock.monotonic() - started, 3)
         self._log_turn(stop, seconds)
         calls = self._calls
@@ -99,7 +100,7 @@ class Turn:
             self._emit(events.Notice(warning))
         session.warnings.clear()
         now = parts.clock.now()
-        context = turn_context(now, parts.toolbox.workspace, first=not session.messages)
+        context = turn_context(now, parts.toolbox.workspace, not session.messages, left_undone(session.messages))
         text = self._history.bounded(self._id, draft.text)
         self._save(UserMessage(self._id, now, text, context, self._surface.name, draft.images))
         while True:
@@ -108,33 +109,41 @@ class Turn:
             last_step = self._steps >= parts.steps or self._tools.in_circles
             reply, offered = await self._ask_model(last_step)
             self._steps += 1
-            self._text = self._save(reply.message(parts.new_id(), parts.clock.now())).text
+            calling = bool(reply.calls) and not last_step
+            stop = reply.stop if reply.stop in ("length", "refusal") else "end"
+            self._keep(reply, final=not calling and stop == "end")
             self._emit(self._history.used(reply))
-            if reply.calls and not last_step:
+            if calling:
                 await self._tools.carry_out(reply.calls, offered)
                 continue
             # It was told to stop calling; if it did not listen, the transcript still needs results.
             self._tools.answer_all(reply.calls, NO_STEPS_LEFT)
-            stop = reply.stop if reply.stop in ("length", "refusal") else "end"
-            if stop == "end" and self._must_ask_again(last_step):
+            if self._claims and not self._checked and not last_step:
+                self._ask_again()
                 continue
             return "limit" if last_step else stop
 
-    def _must_ask_again(self, last_step: bool) -> bool:
-        """Compare the reply with what tools have done. Claims that nothing backs: the model is asked once to do it, or to take it back."""
+    def _keep(self, reply: Reply, final: bool) -> None:
+        """Write a reply down; one that ends the turn is compared with what tools have done first, and stored with the mark: nothing
+        that is on the disk is changed later."""
+        message = reply.message(self._parts.new_id(), self._parts.clock.now())
+        self._claims = self._unbacked(message.text) if final else ()
+        self._text = self._save(msgspec.structs.replace(message, not_done=self._claims)).text
+
+    def _unbacked(self, text: str) -> tuple[str, ...]:
         if self._parts.unbacked is None:
-            return False
+            return ()
         from .claims import DoneCall
 
-        ran = [DoneCall(call.name, call.arguments, done.ok, done.text) for call, done in self._ran]
-        self._claims = self._parts.unbacked(self._text, ran)
-        if not self._claims or self._checked or last_step:
-            return False
+        ran = [DoneCall(call.name, call.arguments, done.ok, done.text, done.refused) for call, done in self._ran]
+        return self._parts.unbacked(text, ran)
+
+    def _ask_again(self) -> None:
+        """Claims that nothing backs: the model is asked once to do it, or to take it back."""
         self._checked = True
         said = ", ".join(f'"{claim}"' for claim in self._claims)
         check = CHECK.format(claims=said)
         self._save(UserMessage(self._parts.new_id(), self._parts.clock.now(), check, surface=CHECK_SURFACE))
-        return True
 
     async def _ask_model(self, last_step: bool) -> tuple[Reply, frozenset[str]]:
         """One model call, to its end. A conversation that a provider finds too long is made shorter, once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -82,7 +83,8 @@ class UserMessage(Struct, frozen=True, omit_defaults=True, tag_field="role", tag
 
 class AssistantMessage(Struct, frozen=True, omit_defaults=True, tag_field="role", tag="assistant"):
     """What the model said. ``stop`` tells why it ended: ``end``, ``tools``, ``length``, ``refusal``, ``interrupted``
-    or ``failed`` (the stream broke; ``text`` is what had arrived)."""
+    or ``failed`` (the stream broke; ``text`` is what had arrived). ``not_done`` are the words of it that claim what no tool call of its
+    turn had done; they are for people, no provider is sent them."""
 
     id: str
     time: datetime
@@ -92,6 +94,12 @@ class AssistantMessage(Struct, frozen=True, omit_defaults=True, tag_field="role"
     model: str = ""
     usage: Usage | None = None
     stop: str = "end"
+    not_done: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """What a person reads: the text, and whether what it claims was not done."""
+        return with_mark(self.text, self.not_done)
 
 
 class ToolMessage(Struct, frozen=True, omit_defaults=True, tag_field="role", tag="tool"):
@@ -106,6 +114,16 @@ class ToolMessage(Struct, frozen=True, omit_defaults=True, tag_field="role", tag
     ok: bool = True
     images: tuple[Image, ...] = ()
     source: str = ""
+
+
+def not_done_mark(claims: Sequence[str]) -> str:
+    """The mark of a reply of which nothing backs these words; a claim is a word of the reply."""
+    return f"not done: {', '.join(claims)}"
+
+
+def with_mark(text: str, not_done: Sequence[str]) -> str:
+    """A reply's text with the mark of the claims that nothing backs; without any, as it is."""
+    return f"{text.rstrip()}\n\n{not_done_mark(not_done)}" if not_done else text
 
 
 Message = UserMessage | AssistantMessage | ToolMessage

@@ -138,7 +138,7 @@ def turn(
         return agent.turn(session, draft, surface)
     import secrets
 
-    from ..agent.prompt import turn_context
+    from ..agent.prompt import left_undone, turn_context
     from ..agent.relay import Relay
     from ..safety.untrusted import fence
     from ..state.sessions import new_id
@@ -148,7 +148,7 @@ def turn(
         peer=peer,
         ask=lambda asked, on_text: links.ask(peer, asked, on_text),
         fence=lambda said: fence(said, f"the peer {peer}", lambda: secrets.token_hex(6)),
-        context=turn_context(links.clock.now(), workspace, not session.messages),
+        context=turn_context(links.clock.now(), workspace, not session.messages, left_undone(session.messages)),
         clock=links.clock,
         new_id=new_id,
     )

@@ -293,7 +293,9 @@ def _around(runtime: Runtime, change: Change) -> list[str]:
     first = asked[-1]
     after = messages[first + 1 :]
     end = next((place for place, said in enumerate(after) if isinstance(said, UserMessage)), len(after))
-    answer = next((said.text for said in reversed(after[:end]) if isinstance(said, AssistantMessage) and said.text), "")
+    answer = next(
+        (said.shown for said in reversed(after[:end]) if isinstance(said, AssistantMessage) and said.text), ""
+    )
     question = messages[first]
     assert isinstance(question, UserMessage)
     lines = [f"      you:  {one_line(escaped(question.text), 300)}"]

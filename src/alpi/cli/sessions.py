@@ -80,6 +80,7 @@ def run_search(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the turns that fit, best first."""
     from msgspec import to_builtins
 
+    from ..base.message import not_done_mark
     from ..base.text import one_line, printable
     from ..state.search import period
     from ..tui.terminal import is_terminal, json_line
@@ -109,6 +110,8 @@ def run_search(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         for name, text in (("you", hit.question), ("alpi", hit.answer), ("tools", hit.seen)):
             if text:
                 print(f"    {name}: {printable(text)}")
+        if hit.not_done:
+            print(f"    {printable(not_done_mark(hit.not_done))}")
     if not hits and not args.json:
         print("nothing found")
     return 0

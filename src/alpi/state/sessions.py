@@ -350,7 +350,7 @@ def to_markdown(session: Session) -> str:
             lines += [line for image in message.images for line in (f"(picture: {image.name or image.media_type})", "")]
         elif isinstance(message, AssistantMessage):
             lines += [f"## {message.model or 'alpi'}, {when}", ""]
-            lines += [message.text, ""] if message.text else []
+            lines += [message.shown, ""] if message.text else []
             lines += [
                 line
                 for call in message.calls

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from ..agent.tool import Result, ToolContext, ToolError
 from ..base.clock import Clock
+from ..base.message import not_done_mark
 from ..base.text import one_line, printable
 from ..safety.actions import Action
 from .text import plural
@@ -128,6 +129,7 @@ def hit_text(number: int, hit: Hit, zone: tzinfo | None) -> str:
         f"{number}. {_when(hit.time, zone)} session {hit.session} message {hit.message} ({one_line(hit.title, 60)})",
         f"   user: {printable(hit.question)}",
         f"   you: {printable(hit.answer)}" if hit.answer else "",
+        f"   {not_done_mark(hit.not_done)}" if hit.not_done else "",
         f"   tools: {printable(hit.seen)}" if hit.seen else "",
     ]
     return "\n".join(filter(None, lines))
@@ -146,7 +148,8 @@ def window_text(window: Window, zone: tzinfo | None) -> str:
 def _turn_lines(turn: Turn, zone: tzinfo | None) -> list[str]:
     lines = [f"{_when(turn.time, zone)} message {turn.id}", f"user: {_cut(turn.question)}"]
     lines += [f"[called {name} {one_line(arguments, SEEN_CHARS)}]" for name, arguments in turn.calls]
-    return lines + [f"you: {_cut(answer)}" for answer in turn.answers]
+    lines += [f"you: {_cut(answer)}" for answer in turn.answers]
+    return lines + ([f"[{not_done_mark(turn.not_done)}]"] if turn.not_done else [])
 
 
 def _when(time: datetime, zone: tzinfo | None) -> str:

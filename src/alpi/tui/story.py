@@ -241,8 +241,7 @@ class Story:
         self.doing = "waiting for the model"
 
     def _on_not_done(self, event: events.NotDone) -> None:
-        claims = ", ".join(f"“{one_line(claim, 80)}”" for claim in event.claims)
-        self.note(f"not done: it says {claims}, but no tool of this turn did that", "bad", "✗ ")
+        self.note(_spell_not_done(event.claims), "bad", "✗ ")
 
     def _on_failed(self, event: events.Failed) -> None:
         detail = f"it said: {one_line(event.detail, 300)}" if event.detail else ""
@@ -314,6 +313,11 @@ def spell_turn(event: events.TurnEnded) -> str:
     return " · ".join(parts)
 
 
+def _spell_not_done(claims: Sequence[str]) -> str:
+    said = ", ".join(f"“{one_line(claim, 80)}”" for claim in claims)
+    return f"not done: it says {said}, but no tool of this turn did that"
+
+
 def _old_question(message: UserMessage) -> Piece:
     if message.surface == CHECK:
         return Note(one_line(message.text, 300), "faint", "· ")
@@ -335,6 +339,8 @@ def _old_answer(message: AssistantMessage, cards: dict[str, Card]) -> list[Piece
         pieces.append(card)
     if message.stop in ("interrupted", "length", "refusal"):
         pieces.append(Note(dict(STOPS)[message.stop], "warn", "! "))
+    if message.not_done:
+        pieces.append(Note(_spell_not_done(message.not_done), "bad", "✗ "))
     return pieces
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from alpi.agent import events
 from alpi.agent.claims import DoneCall
-from alpi.base.message import UserMessage
+from alpi.base.message import AssistantMessage, UserMessage
 from alpi.providers.types import ModelSettings
+from alpi.state.search import SessionIndex
 from alpi.state.sessions import to_markdown
+from alpi.tools.session_search import hit_text
 from tests.support.model_server import ModelServer, Reply
 from tests.support.stage import Stage, ended, in_loop, of
 
@@ -76,7 +78,56 @@ async def test_a_claim_that_stays_is_marked_and_asked_about_once_only(kind: str,
         assert of(events.NotDone, seen) == [events.NotDone(("saved",))]
         assert ended(seen).text == "It is saved, really.\n\nnot done: saved"
         assert len(server.model_calls) == 2
-        assert stage.on_disk()[-1].text == "It is saved, really."
+        reply = stage.on_disk()[-1]
+        assert isinstance(reply, AssistantMessage)
+        assert (reply.text, reply.not_done) == ("It is saved, really.", ("saved",))
+        assert reply.shown == ended(seen).text
+
+
+@in_loop
+async def test_the_mark_is_kept_with_the_session(kind: str, tmp_path: Path) -> None:
+    async with (
+        ModelServer(["I saved it.", "It is saved, really."]) as server,
+        Stage(server, kind=kind, folder=tmp_path, unbacked=saved_or_not) as stage,
+    ):
+        await stage.turn("save the pear")
+        kept = stage.store.open(stage.session.id)
+        assert to_markdown(kept).rstrip().endswith("It is saved, really.\n\nnot done: saved")
+        [hit] = SessionIndex(stage.store.folder, tmp_path / "index").search("pear")
+        assert hit.not_done == ("saved",)
+        assert "   not done: saved" in hit_text(1, hit, None)
+
+
+@in_loop
+async def test_the_model_is_told_with_the_next_message_and_once(kind: str, tmp_path: Path) -> None:
+    async with ModelServer(["I saved it.", "It is saved, really.", "Hello.", "Bye."]) as server:
+        async with Stage(server, kind=kind, folder=tmp_path, unbacked=saved_or_not) as stage:
+            await stage.turn("save x")
+        # As another process that goes on with the session would.
+        async with Stage(server, kind=kind, folder=tmp_path, unbacked=saved_or_not, session=stage.session.id) as later:
+            await later.turn("hi")
+            await later.turn("bye")
+        told = 'your last reply says "saved", but no tool call did that; it is not done'
+        asked = [message.context for message in later.on_disk() if isinstance(message, UserMessage)]
+        assert [told in context for context in asked] == [False, False, True, False]
+        third, fourth = (call.raw.decode() for call in server.model_calls[2:])
+        assert told in third.replace('\\"', '"') and fourth.replace('\\"', '"').count(told) == 1
+        # The reply itself is sent as the model wrote it.
+        assert "It is saved, really." in third and "not done: saved" not in third
+
+
+@in_loop
+async def test_what_was_made_good_is_not_held_against_the_model(kind: str, tmp_path: Path) -> None:
+    async with (
+        ModelServer(["I saved it.", WRITE, "Now it is saved.", "Hello."]) as server,
+        Stage(server, kind=kind, folder=tmp_path, unbacked=saved_or_not) as stage,
+    ):
+        await stage.turn("save the pear")
+        await stage.turn("hi")
+        assert "alpi's check: your" not in server.model_calls[3].raw.decode()
+        [hit] = SessionIndex(stage.store.folder, tmp_path / "index").search("pear")
+        assert hit.not_done == ()
+        assert hit.answer == "I saved it. Now it is saved."
 
 
 @in_loop

@@ -139,6 +139,20 @@ def test_what_is_read_stays_in_place_while_more_arrives_and_guesses_are_correcte
     run(scene)
 
 
+def test_a_reply_that_was_marked_is_marked_when_the_session_is_resumed() -> None:
+    messages: list[Message] = [
+        UserMessage("u", WHEN, "Save it."),
+        AssistantMessage("a", WHEN, "Saved!", not_done=("Saved",)),
+    ]
+
+    async def scene() -> None:
+        async with chatting(Talk(messages=messages), (100, 40)) as chat:
+            await chat.until_seen("not done: it says “Saved”")
+            assert row_of(chat, "not done: it says “Saved”") > row_of(chat, "Saved!")
+
+    run(scene)
+
+
 def test_a_resize_keeps_the_end_in_sight() -> None:
     async def scene() -> None:
         async with chatting(Talk(messages=long_session(20)), (100, 30)) as chat:

@@ -26,7 +26,7 @@ from ...base.files import private_dir, storage_errors, write_atomic
 from .words import BREAK, SEEN
 
 # Another version, or another machine's byte order, is made anew.
-MAGIC = b"alpi sessions 1 little\n" if sys.byteorder == "little" else b"alpi sessions 1 big\n"
+MAGIC = b"alpi sessions 2 little\n" if sys.byteorder == "little" else b"alpi sessions 2 big\n"
 TABLE = "table"
 PIECE = 1 << 20
 # File systems keep times in steps of up to two seconds: within one, a file can change and show the same time.

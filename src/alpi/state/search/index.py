@@ -28,7 +28,7 @@ PEERS = ("peer", "alp")
 
 class Hit(Struct, frozen=True):
     """One turn that fits. ``message`` is the id of its first message; ``question``, ``answer`` and ``seen`` (what tools were given and
-    gave) are cut to where the words stand; ``seen`` is ``""`` where they stand in what was said."""
+    gave) are cut to where the words stand; ``seen`` is ``""`` where they stand in what was said. ``not_done``: as ``Turn`` has it."""
 
     session: str
     title: str
@@ -38,6 +38,7 @@ class Hit(Struct, frozen=True):
     question: str
     answer: str
     seen: str = ""
+    not_done: tuple[str, ...] = ()
 
 
 class Window(Struct, frozen=True):
@@ -279,6 +280,7 @@ class SessionIndex:
             excerpt(turn.question, terms, EXCERPT_CHARS),
             excerpt(answer, terms, EXCERPT_CHARS),
             excerpt("\n".join(turn.seen()), terms, EXCERPT_CHARS) if only_seen else "",
+            turn.not_done,
         )
 
 

@@ -17,6 +17,8 @@ VERSION = 1
 # which can be read again, and what was said would drown in them.
 SEEN_CHARS = 300
 TITLE_CHARS = 120
+# A message of alpi's own to the model about its reply (agent/turn.py): it belongs to the turn.
+CHECK = "check"
 ROLES = frozenset({"user", "assistant", "tool"})
 
 
@@ -36,6 +38,7 @@ class _Line(Struct):
     name: str = ""
     ok: bool = True
     calls: tuple[_Call, ...] = ()
+    not_done: tuple[str, ...] = ()
 
 
 DECODER = msgspec.json.Decoder(_Line)
@@ -43,7 +46,8 @@ DECODER = msgspec.json.Decoder(_Line)
 
 class Turn(Struct):
     """One turn. ``begin`` and ``end`` are bytes of the file, ``id`` its first message's, ``time`` when that was written. ``asked`` is false
-    where the file has lost the question. ``calls``: name, arguments; ``results``: name, text. ``messages``: the ids of all its messages."""
+    where the file has lost the question. ``calls``: name, arguments; ``results``: name, text. ``messages``: the ids of all its messages.
+    ``not_done``: the words of the last answer that claim what no tool call did."""
 
     begin: int
     end: int
@@ -55,6 +59,7 @@ class Turn(Struct):
     calls: list[tuple[str, str]] = field(default_factory=list)
     results: list[tuple[str, str]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    not_done: tuple[str, ...] = ()
 
     def line(self) -> bytes:
         """The turn as the index holds it."""
@@ -92,19 +97,21 @@ def read_talk(data: bytes, base: int = 0) -> Talk:
             talk.surface = line.surface
             talk.readable = line.version == VERSION
         elif line.record == "message" and line.role in ROLES and _usable(line.time) and line.id:
-            if line.role == "user" or not talk.turns:
+            asks = line.role == "user" and line.surface != CHECK
+            if asks or not talk.turns:
                 if talk.turns:
                     talk.turns[-1].end = base + begin
                 talk.turns.append(Turn(base + begin, base + end, line.id, line.time))
             turn = talk.turns[-1]
             turn.messages.append(line.id)
-            if line.role == "user":
+            if asks:
                 turn.asked, turn.question = True, line.text
             elif line.role == "assistant":
                 if line.text:
                     turn.answers.append(line.text)
+                turn.not_done = line.not_done
                 turn.calls += [(call.name, call.arguments) for call in line.calls]
-            else:
+            elif line.role == "tool":
                 turn.results.append((line.name, line.text))
     if talk.turns:
         talk.turns[-1].end = base + len(data)
