@@ -29,7 +29,6 @@ FENCED = re.compile(r"(?ms)^[ \t]*(```|~~~).*?(?:^[ \t]*\1[^\n]*$|\Z)")
 QUOTED_LINE = re.compile(r"(?m)^[ \t]*>.*$")
 INLINE = re.compile(r"`([^`\n]*)`")
 IN_QUOTES = re.compile(r"\"[^\"\n]{0,500}\"|«[^»\n]{0,500}»|“[^”\n]{0,500}”|„[^“”\n]{0,500}[“”]|‘[^’\n]{0,500}’(?!\w)")
-MEMORY_FILE = re.compile(r"(?:[~\w./-]{0,80}/)?\b(?:USER|MEMORY|PERSONALITY)\.md\b")
 # Alpi's own files of what it remembers are no files to the check: the memory tool writes them.
 MEMORY_FILE = re.compile(r"`?(?:[~\w.-]{0,80}/){0,9}(?:USER|MEMORY|PERSONALITY)\.md\b`?")
 FILE_NAME = re.compile(
