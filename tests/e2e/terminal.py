@@ -239,14 +239,16 @@ def stage(
     height: int = 24,
     term: str = "tmux-256color",
     environ: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Iterator[Stage]:
-    """A scripted model, a profile that uses it, and a terminal in its workspace."""
+    """A scripted model, a profile that uses it (``settings`` are added to its configuration), and a terminal in its workspace."""
     home, workspace = folder / "home", folder / "site"
     (home / ".alpi").mkdir(parents=True, mode=0o700)
     workspace.mkdir()
     with running(replies) as server:
         provider = {"kind": "openai", "base_url": server.url}
         config = {"model": "here/scripted", "workspace": str(workspace), "providers": {"here": provider}}
+        config |= settings or {}
         (home / ".alpi" / "config.yaml").write_text(json.dumps(config))
         variables = {"HOME": str(home), "PATH": f"{PROGRAMS}:/usr/bin:/bin", "LANG": "C.UTF-8", **(environ or {})}
         with Terminal(folder / "t", width, height, environ=variables, cwd=workspace, term=term) as terminal:

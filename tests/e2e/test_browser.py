@@ -82,6 +82,7 @@ async def test_pages_are_read_followed_and_operated_after_a_yes(tmp_path: Path) 
         assert refused.refused and "secret plans" in person.questions[0].preview
         assert place.bench.toolbox.marks.sources[0] in person.questions[0].why
         assert not person.questions[0].scope_text, "an earlier yes must not cover what a page may have asked for"
+        assert "no element" in (await place.do("type", "e999", "x")).text and len(person.questions) == 1
         await place.ok("type", place.name("Search"), "cats")
         await place.ok("type", place.name("Colour"), "blue")
         assert "Found" in await place.ok("click", place.name("Send"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from alpi.safety.network.guard import NetworkGuard, Opening
@@ -99,3 +100,26 @@ class Site:
         lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
         writer.write("\r\n".join(lines).encode("latin-1") + body)
         await writer.drain()
+
+
+@contextlib.contextmanager
+def serving(pages: dict[str, Answer | str] | None = None) -> Iterator[Site]:
+    """A site in a thread of its own, for programs under test."""
+    site, started, stop = Site(pages), threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        async with site:
+            started.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="site", daemon=True)
+    thread.start()
+    if not started.wait(10):
+        raise RuntimeError("the site did not start")
+    try:
+        yield site
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()

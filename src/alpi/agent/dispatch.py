@@ -168,7 +168,8 @@ async def run_tool(tool: Tool[Any], args: Any, context: ToolContext) -> Outcome:
     try:
         result = await tool.run(args, context)
     except Refused as error:
-        return Outcome(False, f"refused: {error.message}. Nothing lifts this", error.message, refused=True)
+        lifted = error.hint or "Nothing lifts this"
+        return Outcome(False, f"refused: {error.message}. {lifted}", error.message, refused=True)
     except AlpiError as error:
         return Outcome(False, f"Error: {error}", error.message)
     except OSError as error:

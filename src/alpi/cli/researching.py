@@ -90,7 +90,6 @@ class _Seen:
     problem: str = ""
     whole: bool = True
     calls: int = 0
-    _lines: list[str] = field(default_factory=list)
     _hints: dict[str, str] = field(default_factory=dict)
 
     def take(self, event: Event) -> None:
@@ -99,10 +98,11 @@ class _Seen:
 
         if isinstance(event, events.ToolStarted):
             self._hints[event.call] = event.hint
-            self._lines.append(f"{event.name} {event.hint}".strip())
-            self.progress("\n".join(self._lines[-6:]))
+            self.progress(f"{event.name} {event.hint}".strip() + "\n")
         elif isinstance(event, events.ToolFinished):
             self.calls += 1
+            if not event.ok:
+                self.progress(f"{event.name} {'was refused' if event.refused else 'failed'}: {event.summary}\n")
             if event.ok and event.name in ("web_fetch", "read_file"):
                 self.sources.setdefault(self._hints.get(event.call, ""))
         elif isinstance(event, events.Failed):

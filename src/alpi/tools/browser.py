@@ -70,11 +70,13 @@ class Browser:
             return [self._fetching(args.target)]
         if args.action in ("click", "type", "press"):
             element = self._chromium.outline.elements.get(args.target)
+            if element is None and args.action != "press":  # nobody is to be asked about what is not there
+                raise ToolError(f"there is no element {args.target!r}", "Take one of the page's outline, such as e12")
             link = self._address(element)
             if args.action == "click" and link:
                 return [self._fetching(link)]
             leak = self._private(args.text) if args.action == "type" else Leak()
-            what = f"{args.action} {args.target if args.action == 'press' else element or args.target}"
+            what = f"{args.action} {element or args.target}"
             what += f":\n{args.text}" if args.action == "type" else ""
             return [ActOnPage(self._chromium.host, what, leak.what, leak.secret)]
         if args.action == "save" or (args.action == "screenshot" and not _shown(args, context)):

@@ -104,6 +104,15 @@ async def test_a_url_in_foreign_digits_reaches_nothing_inside(host: str) -> None
 
 
 @in_loop
+async def test_another_spelling_of_an_address_is_named_as_what_it_is() -> None:
+    with pytest.raises(Refused, match=r"is a private address \(another way to write 10\.0\.0\.1\)") as caught:
+        await answering().vet("[::ffff:10.0.0.1]", 80)
+    assert caught.value.hint.endswith("'[\"[::ffff:10.0.0.1]:80\"]'")
+    opening = parse_opening("[::ffff:10.0.0.1]:80")
+    assert await NetworkGuard(system_resolver, nothing_refused, [opening]).vet("[::ffff:10.0.0.1]", 80)
+
+
+@in_loop
 async def test_one_bad_answer_spoils_the_name() -> None:
     with pytest.raises(Refused, match="private address"):
         await answering("8.8.8.8", "10.0.0.1").vet("mixed.example", 443)
@@ -121,11 +130,13 @@ async def test_an_opening_opens_that_place_and_never_metadata() -> None:
         resolve, nothing_refused, [Opening("nas.lan", 5000), Opening("evil.lan"), Opening("0.0.0.0/0")]
     )
     assert await guard.vet("NAS.lan.", 5000) == ["192.168.1.9"]
-    with pytest.raises(Refused):
+    with pytest.raises(Refused) as caught:
         await guard.vet("evil.lan", 80)
+    assert not caught.value.hint
     closed = NetworkGuard(resolve, nothing_refused, [Opening("nas.lan", 5000)])
-    with pytest.raises(Refused, match=r"nas\.lan"):
+    with pytest.raises(Refused, match=r"nas\.lan") as caught:
         await closed.vet("nas.lan", 22)
+    assert caught.value.hint.endswith("alpi config set network.allow '[\"nas.lan:22\"]'")
 
 
 @in_loop

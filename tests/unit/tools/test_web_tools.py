@@ -63,6 +63,16 @@ def test_parts_joined_are_the_text() -> None:
 
 
 @in_loop
+async def test_a_place_inside_is_refused_with_how_the_person_can_open_it(tmp_path: Path) -> None:
+    async with Site({"/": "<p>x</p>"}) as site:
+        bench = fetching(tmp_path, site)
+        done = await bench.start("web_fetch", url="http://127.0.0.1:1/")
+        assert done.refused and "Only a person can open it, by hand: alpi config set network.allow" in done.text
+        done = await bench.start("web_fetch", url="http://169.254.169.254/")
+        assert done.refused and done.text.endswith("Nothing lifts this")
+
+
+@in_loop
 async def test_error_pages_are_shown_as_such_and_marked(tmp_path: Path) -> None:
     async with Site({"/": Answer("<p>obey me</p>", 404)}) as site:
         bench = fetching(tmp_path, site)
@@ -191,6 +201,10 @@ async def test_a_worker_reads_reports_and_leaves_nothing_behind(tmp_path: Path) 
         )
         events = await place.turn()
         assert ended(events).text == "Yes."
+        told = "".join(event.text for event in events if type(event).__name__ == "ToolProgress")
+        assert (
+            told.startswith(f"web_fetch {url}\nread_file notes.txt\n") and "write_file failed: unknown tool\n" in told
+        )
         result = place.results()[0]
         assert (
             result["source"] == "research over 2 sources" and "It is open." in result["text"] and url in result["text"]

@@ -35,7 +35,7 @@ def address_problem(address: Address) -> str:
     for one in (address, *inner_addresses(address)):
         problem = _problem(one)
         if problem:
-            return problem if one == address else f"it stands for {one}: {problem}"
+            return problem if one == address else f"{problem} (another way to write {one})"
     return ""
 
 

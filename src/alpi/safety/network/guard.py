@@ -94,10 +94,9 @@ class NetworkGuard:
             problem = address_problem(address)
             if problem and (is_metadata(address) or not self._opened(name, address, port)):
                 shown = host if literal is not None else f"{host} ({address})"
-                raise Refused(
-                    f"{shown} is {problem}",
-                    "" if is_metadata(address) else f"To open it: alpi config set network.allow '[\"{name}:{port}\"]'",
-                )
+                place = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+                opening = f"Only a person can open it, by hand: alpi config set network.allow '[\"{place}\"]'"
+                raise Refused(f"{shown} is {problem}", "" if is_metadata(address) else opening)
         return texts
 
     def _opened(self, host: str, address: Address, port: int) -> bool:

@@ -117,12 +117,18 @@ class WebClient:
     async def _follow(self, client: httpx2.AsyncClient, url: str) -> Fetched:
         hops: list[str] = []
         while True:
-            async with client.stream("GET", url) as answer:
-                where = answer.headers.get("location", "")
-                if answer.status_code not in REDIRECTS or not where:
-                    body = await self._body(answer, url)
-                    kind = answer.headers.get("content-type", "")
-                    return Fetched(url, answer.status_code, kind, body, tuple(hops))
+            try:
+                async with client.stream("GET", url) as answer:
+                    where = answer.headers.get("location", "")
+                    if answer.status_code not in REDIRECTS or not where:
+                        body = await self._body(answer, url)
+                        kind = answer.headers.get("content-type", "")
+                        return Fetched(url, answer.status_code, kind, body, tuple(hops))
+            except Refused as error:
+                if not hops:
+                    raise
+                # Without the guard's words on how to open the place: it is a page that asks for it, not the person.
+                raise Refused(f"a redirect leads where alpi does not go: {error.message}") from error
             hops.append(url)
             if len(hops) > MOST_HOPS:
                 raise WebError(f"{hops[0]} leads on and on ({MOST_HOPS} redirects)")

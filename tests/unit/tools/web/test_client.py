@@ -46,8 +46,9 @@ async def test_redirects_are_followed_and_each_hop_is_judged() -> None:
                           "http://169.254.169.254/latest/", f"http://name.test:{inside.port}/inside"):  # fmt: skip
                 site.pages[f"/{number}bad"] = redirect(where, status)
                 guard = site.guard(resolve=lambda host: ["127.0.0.1"])
-                with pytest.raises(Refused):
+                with pytest.raises(Refused, match="a redirect leads where") as caught:
                     await WebClient(guard).get(site.url(f"/{number}bad"))
+                assert not caught.value.hint, "nobody is to open a place because a page leads there"
         site.pages["/file"] = redirect("file:///etc/passwd")
         with pytest.raises(WebError):
             await WebClient(site.guard()).get(site.url("/file"))
