@@ -21,6 +21,7 @@ from alpi.base.errors import AlpiError
 from alpi.base.message import AssistantMessage, Reasoning, ToolCall, UserMessage
 from alpi.cli.building import build_agent
 from alpi.cli.runtime import Runtime
+from alpi.mcp.tools import ManyTools
 from alpi.providers.textcalls import TextCalls
 from alpi.providers.types import (
     CallDone,
@@ -36,6 +37,7 @@ from alpi.providers.types import (
 )
 from alpi.safety.actions import Answer, Question
 from tests.support.fakes import FakeTool
+from tests.support.links import identity
 from tests.support.program import Home
 from tests.support.stage import FILE_TOOLS, in_loop
 
@@ -78,6 +80,24 @@ def test_instructions_and_tools_take_few_tokens(home: Home) -> None:
     assert len(sizes) >= 7, sizes
     assert sizes["instructions"] < 400
     assert sum(sizes.values()) <= 2200, sizes
+
+
+def test_with_every_tool_that_there_is_they_still_take_few(home: Home) -> None:
+    """The same where nothing is missing: a browser, a peer, skills, and servers with more tools than are offered one by one."""
+    home.configure("http://127.0.0.1:9/v1")
+    programs = home.folder / "programs"
+    programs.mkdir()
+    (programs / "chromium").touch(0o755)
+    nas = identity(9)
+    assert home.call("peers", "add", f"alp1 {nas.name} - nas", "--yes").code == 0
+    runtime = Runtime(None, {**home.environ, "PATH": f"{programs}:{home.environ['PATH']}"})
+    agent = build_agent(runtime, runtime.chain(), runtime.sessions.create("test"), home.workspace)
+    sizes = dict(agent.prompt_sizes())
+    sizes["mcp"] = estimate_tokens(schema_text(spec_of(ManyTools((), lambda: None, agent.aclose))))  # type: ignore[arg-type]
+    every = "read_file write_file edit_file search_files terminal memory todo session_search link skill".split()
+    every += "web_search web_fetch research browser mcp".split()
+    assert set(sizes) == {"instructions", *every}, "count a new tool here, too"
+    assert sum(sizes.values()) <= 4000, sizes
 
 
 def test_examples_stand_before_the_conversation_and_are_counted() -> None:
