@@ -94,8 +94,19 @@ def test_with_every_tool_that_there_is_they_still_take_few(home: Home) -> None:
     agent = build_agent(runtime, runtime.chain(), runtime.sessions.create("test"), home.workspace)
     sizes = dict(agent.prompt_sizes())
     sizes["mcp"] = estimate_tokens(schema_text(spec_of(ManyTools((), lambda: None, agent.aclose))))  # type: ignore[arg-type]
-    every = "read_file write_file edit_file search_files terminal memory todo session_search link skill".split()
-    every += "web_search web_fetch research browser mcp".split()
+    every = [
+        "read_file",
+        "write_file",
+        "edit_file",
+        "search_files",
+        "terminal",
+        "memory",
+        "todo",
+        "session_search",
+        "link",
+        "skill",
+    ]
+    every += ["web_search", "web_fetch", "research", "browser", "mcp"]
     assert set(sizes) == {"instructions", *every}, "count a new tool here, too"
     assert sum(sizes.values()) <= 4000, sizes
 
