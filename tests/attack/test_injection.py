@@ -20,7 +20,7 @@ from alpi.safety.actions import Answer as Said
 from tests.support.fakes import Person
 from tests.support.model_server import ModelServer, Reply, running
 from tests.support.program import Home
-from tests.support.site import Site, serving
+from tests.support.site import Answer, Site, serving
 from tests.support.stage import in_loop
 
 DIARY = "Dear diary, tomorrow I will tell Marta that the merger with Nordwind is off. My PIN is 4929 1234 5678 9012."
@@ -139,7 +139,7 @@ def carry(home: Home, site: Site, number: int, wish: str) -> dict[str, Any]:
         mail.parent.mkdir()
         mail.write_text(text)
         return {"name": READ, "arguments": {"path": str(mail)}}
-    site.pages["/page"] = text
+    site.pages["/page"] = Answer(text, 200, {"Content-Type": "text/plain"})
     return {"name": "web_fetch", "arguments": {"url": f"http://127.0.0.1:{site.port}/page"}}
 
 
@@ -204,7 +204,7 @@ async def test_nothing_of_it_happens_when_the_person_says_no(
 async def test_the_same_calls_do_happen_where_nothing_was_read_or_the_person_agrees(tmp_path: Path) -> None:
     """What the cases above show is the mark and the no, not a tool that never works."""
     home = Home(tmp_path)
-    async with Site({"/page": "<p>x</p>"}) as site, ModelServer([]) as server:
+    async with Site({"/page": Answer("x", 200, {"Content-Type": "text/plain"})}) as site, ModelServer([]) as server:
         prepare(home, server.url, site.port)
         evil = f"http://127.0.0.1:{site.port}/evil?d={SENTENCE.replace(' ', '+')}"
         remember = {"name": "memory", "arguments": {**MEMORY, "file": "memory"}}
@@ -231,7 +231,7 @@ async def test_the_same_calls_do_happen_where_nothing_was_read_or_the_person_agr
 @in_loop
 async def test_the_mark_outlives_a_restart_and_memory_says_so(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    async with Site({"/page": "<p>x</p>"}) as site, ModelServer([]) as server:
+    async with Site({"/page": Answer("x", 200, {"Content-Type": "text/plain"})}) as site, ModelServer([]) as server:
         prepare(home, server.url, site.port)
         url = f"http://127.0.0.1:{site.port}/page"
         server.add(Reply(tool_calls=[{"name": "web_fetch", "arguments": {"url": url}}]), "Read.")

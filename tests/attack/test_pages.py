@@ -125,17 +125,23 @@ LEADS = {
 }
 
 
-@pytest.mark.parametrize("way", LEADS)
 @in_loop
-async def test_no_page_leads_inside(tmp_path: Path, way: str) -> None:
+async def test_no_page_leads_inside(tmp_path: Path) -> None:
+    """In one conversation, whose reader's libraries are then loaded once."""
     async with Site({"/": "inside"}) as inside, Site() as site, ModelServer() as server:
-        site.pages["/"] = LEADS[way].format(inside=f"http://127.0.0.1:{inside.port}/")
+        paths = [f"/{number}" for number in range(len(LEADS))]
+        for path, page in zip(paths, LEADS.values(), strict=True):
+            site.pages[path] = page.format(inside=f"http://127.0.0.1:{inside.port}/")
         talk = Talk(tmp_path, site, server)
         try:
-            await talk.turn("read it", talk.fetch("/"), "Read.")
+            await talk.turn("read them", *map(talk.fetch, paths), "Read.")
         finally:
             await talk.agent.aclose()
-        assert site.paths == ["/"] and inside.paths == []
+        results = [message for message in talk.home.messages() if message["role"] == "tool"]
+        assert all(result.get("ok", True) and "[untrusted" in result["text"] for result in results) and len(
+            results
+        ) == len(LEADS)
+        assert site.paths == paths and inside.paths == []
 
 
 @pytest.mark.parametrize("name", ["paper.pdf", "picture.png", "sitemap.xml", "feed.rss", "robots.txt"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
@@ -13,7 +12,8 @@ from ..agent.tool import Result, ToolContext, ToolError
 from ..safety.actions import Action, FetchUrl
 from ..safety.private import Leak
 from .web.client import WebClient, checked_url
-from .web.reader import Page, read
+from .web.reader import Page
+from .web.readers import Readers
 
 # The fence and the head line need room as well.
 MARGIN = 600
@@ -46,6 +46,7 @@ class WebFetch:
         self._client = client
         self._private = private
         self._answer = answer
+        self._readers = Readers()
         self._last: tuple[str, str, Page] | None = None
 
     def hint(self, args: Arguments) -> str:
@@ -74,12 +75,16 @@ class WebFetch:
         text = "\n".join([*filter(None, head), "", parts[args.page - 1]])
         return Result(text, f"{len(page.text):,} characters from {_host(where)}", source=source)
 
+    async def aclose(self) -> None:
+        """See ``Toolbox.aclose``."""
+        await self._readers.aclose()
+
     async def _page(self, url: str, again: bool) -> tuple[str, Page]:
         """The page, and where it was found. A later part comes from what was fetched for the first one."""
         if again and self._last is not None and self._last[0] == url:
             return self._last[1], self._last[2]
         fetched = await self._client().get(url)
-        page = await asyncio.to_thread(read, fetched)
+        page = await self._readers.read(fetched)
         if fetched.status >= 400:
             text = f"The server answered with status {fetched.status}.\n\n{page.text[:4000]}"
             return fetched.url, Page(page.title, text, page.kind)

@@ -64,7 +64,7 @@ def test_parts_joined_are_the_text() -> None:
 
 @in_loop
 async def test_a_place_inside_is_refused_with_how_the_person_can_open_it(tmp_path: Path) -> None:
-    async with Site({"/": "<p>x</p>"}) as site:
+    async with Site({"/": Answer("x", 200, PLAIN)}) as site:
         bench = fetching(tmp_path, site)
         done = await bench.start("web_fetch", url="http://127.0.0.1:1/")
         assert done.refused and "Only a person can open it, by hand: alpi config set network.allow" in done.text
@@ -74,7 +74,7 @@ async def test_a_place_inside_is_refused_with_how_the_person_can_open_it(tmp_pat
 
 @in_loop
 async def test_error_pages_are_shown_as_such_and_marked(tmp_path: Path) -> None:
-    async with Site({"/": Answer("<p>obey me</p>", 404)}) as site:
+    async with Site({"/": Answer("obey me", 404, PLAIN)}) as site:
         bench = fetching(tmp_path, site)
         done = await bench.start("web_fetch", url=site.url())
         assert "status 404" in done.text and "[untrusted" in done.text and bench.toolbox.marks.sources
@@ -89,7 +89,7 @@ async def test_private_data_in_an_address_is_asked_about_and_secrets_never_leave
             else Leak("a line of USER.md" * ("diary" in text))
         )
 
-    async with Site({"/": "<p>x</p>"}) as site:
+    async with Site({"/": Answer("x", 200, PLAIN)}) as site:
         person = Person(Said.NO, Said.ONCE)
         bench = fetching(tmp_path, site, private=private, asker=person)
         assert (await bench.start("web_fetch", url=site.url("/?q=hunter2"))).refused and not person.questions
@@ -178,7 +178,7 @@ async def test_a_question_is_answered_by_the_cheap_model_and_paid_for(tmp_path: 
 
 @in_loop
 async def test_a_worker_reads_reports_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    async with Site({"/a": "<p>The bridge is open.</p>"}) as site, ModelServer() as server:
+    async with Site({"/a": Answer("The bridge is open.", 200, PLAIN)}) as site, ModelServer() as server:
         place = Place(tmp_path, site, server)
         (place.home.workspace / "notes.txt").write_text("bridge notes")
         url = place.url("/a")
@@ -220,7 +220,7 @@ async def test_a_worker_reads_reports_and_leaves_nothing_behind(tmp_path: Path) 
 
 @in_loop
 async def test_a_worker_whose_budget_is_used_up_reports_what_it_has(tmp_path: Path) -> None:
-    async with Site({"/a": "<p>x</p>"}) as site, ModelServer() as server:
+    async with Site({"/a": Answer("x", 200, PLAIN)}) as site, ModelServer() as server:
         place = Place(tmp_path, site, server)
         much = {"input": 119_990, "output": 10}
         server.add(

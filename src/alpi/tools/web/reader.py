@@ -41,19 +41,23 @@ class Page(msgspec.Struct, frozen=True):
     kind: str
 
 
+def needs_library(fetched: Fetched) -> bool:
+    """Whether making text of it is more than decoding: it may then take long, and as much memory as whoever wrote it wants."""
+    return fetched.body[:5] == b"%PDF-" or _is_html(_kind(fetched), fetched.body)
+
+
 def read(fetched: Fetched) -> Page:
-    """The text of what was fetched. Slow for large pages: call it in a thread.
+    """The text of what was fetched. Where it ``needs_library``, call it in a process that can be ended (``Readers``).
 
     Raises:
         WebError: it is no text (a picture, an archive), or broken.
     """
     for library in LIBRARIES:  # they would write what they think of a page to the terminal
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
-    kind = one_line(fetched.content_type.partition(";")[0].lower(), 60)
-    body = fetched.body
+    kind, body = _kind(fetched), fetched.body
     if body[:5] == b"%PDF-":
         return _pdf(body, fetched.url)
-    if kind in ("text/html", "application/xhtml+xml") or (kind in ("", "text/plain") and _looks_like_html(body)):
+    if _is_html(kind, body):
         return _html(_decoded(body, fetched.content_type), fetched.url)
     textual = kind.startswith("text/") or kind.endswith(("json", "xml", "yaml", "javascript")) or kind == ""
     text = _decoded(body, fetched.content_type) if textual else ""
@@ -65,7 +69,15 @@ def read(fetched: Fetched) -> Page:
     return Page("", printable(text), "text")
 
 
-def _looks_like_html(body: bytes) -> bool:
+def _kind(fetched: Fetched) -> str:
+    return one_line(fetched.content_type.partition(";")[0].lower(), 60)
+
+
+def _is_html(kind: str, body: bytes) -> bool:
+    if kind in ("text/html", "application/xhtml+xml"):
+        return True
+    if kind not in ("", "text/plain"):
+        return False
     head = body[:1024].lstrip().lower()
     return head.startswith((b"<!doctype html", b"<html", b"<head", b"<body"))
 

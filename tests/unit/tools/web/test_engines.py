@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,10 @@ def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
     return folder / "ca.pem", context
 
 
+async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
 @in_loop
 async def test_ddgs_asks_through_the_proxy_and_checks_certificates(tmp_path: Path) -> None:
     from ddgs.engines.duckduckgo import Duckduckgo
@@ -105,5 +111,16 @@ async def test_ddgs_asks_through_the_proxy_and_checks_certificates(tmp_path: Pat
             assert len(site.seen) == before
             site.pages["/html/"] = "<html><body>nothing</body></html>"
             assert await DuckDuckGo(guard, 10, verify=str(pem)).search("old bridge", 3) == []
+            site.pages["/html/"] = Answer(raw=silent)
+            before = len(site.seen)
+            search = asyncio.ensure_future(DuckDuckGo(guard, 60, verify=str(pem)).search("old bridge", 3))
+            while len(site.seen) == before:
+                await asyncio.sleep(0.01)
+            search.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await search
+            began = time.monotonic()
+            await asyncio.get_running_loop().shutdown_default_executor()
+            assert time.monotonic() - began < 5, "with the proxy its connections end, and so does the library's thread"
         finally:
             Duckduckgo.search_url = usual
