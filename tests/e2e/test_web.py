@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -146,6 +147,43 @@ def test_the_persons_own_server_is_closed_until_they_open_it_and_they_are_told_h
         p.terminal.alpi("ask", "and now?")
         p.terminal.wait_for("It says hello.")
         assert p.terminal.exit_code() == 0 and own.paths == ["/"]
+
+
+def reading(home: Path) -> list[int]:
+    """The readers that the programs of this home have running."""
+    found = subprocess.run(["ps", "-ewwo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    processes = [line.split(None, 2) for line in found.splitlines()[1:]]
+    return [
+        int(pid) for pid, parent, args in processes if "alpi.tools.web.reading" in args and is_of(home, int(parent))
+    ]
+
+
+def is_of(home: Path, pid: int) -> bool:
+    try:
+        return f"HOME={home}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False  # it has ended
+
+
+def test_esc_ends_the_reading_of_a_page_that_was_built_to_be_slow(tmp_path: Path) -> None:
+    slow = "<html><body>" + "<div>" * 200 + "<p>text of it</p>" * 150_000
+    with place(tmp_path, {"/slow": slow}) as p:
+        p.plays(call("web_fetch", url=p.url("/slow")), "Here again.")
+        p.ask("read it")
+        until = time.monotonic() + 20
+        while not reading(p.stage.home):
+            assert time.monotonic() < until, "the page is not being read"
+            time.sleep(0.05)
+        time.sleep(1)
+        assert len(reading(p.stage.home)) == 1
+        pressed = time.monotonic()
+        p.terminal.press("Escape")
+        p.terminal.wait_for("stopped")
+        while reading(p.stage.home):
+            assert time.monotonic() - pressed < 2, "the page is still being read"
+            time.sleep(0.05)
+        p.terminal.enter("still there?")
+        p.terminal.wait_for("Here again.")
 
 
 # What a page asks for, as the calls that an obedient model makes, and what stands in the question for each.
