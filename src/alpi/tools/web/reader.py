@@ -11,7 +11,9 @@ from collections.abc import Callable
 import msgspec
 
 from ...base.text import one_line, printable
+from .article import main_part, parsed, whole_part
 from .client import Fetched, WebError
+from .markdown import markdown
 
 LIBRARIES = ("trafilatura", "htmldate", "courlan", "justext", "pypdf")
 MOST_PDF_PAGES = 300
@@ -21,6 +23,8 @@ MOST_HTML = 3_000_000
 # A page whose readable part is shorter than this, in bytes (a Chinese character says more than a letter), is taken whole: lists and front
 # pages have no article in them.
 LEAST_ARTICLE = 250
+# Where the readable part has this share of a page, there is little around it.
+MOST_OF_IT = 0.5
 CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
 META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w.:-]+)", re.IGNORECASE)
 # Pictures in Markdown: nothing is ever loaded because a page says so, and their addresses cost tokens.
@@ -30,6 +34,7 @@ ENCODINGS = re.compile(
     r"|euc_(?:jp|kr)|shift_jis|iso2022_(?:jp|kr)|johab|hz"
 )
 TAG = re.compile(r"<(?:script|style)\b.{0,100000}?</(?:script|style)>|<[^>]{0,2000}>", re.IGNORECASE | re.DOTALL)
+ADDRESS = re.compile(r"\]\([^)\s]*\)")
 PICTURE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
 
 
@@ -113,24 +118,49 @@ def _encoding(name: str) -> str:
 
 def _html(text: str, url: str) -> Page:
     """The readable part as Markdown, with its links; the whole page's text where there is no such part."""
-    import trafilatura
-
     title = _title(text)
     text = text[:MOST_HTML]
-    found = trafilatura.extract(
-        text,
-        url=url,
-        output_format="markdown",
-        include_links=True,
-        include_tables=True,
-        include_images=False,
-        favor_recall=True,
-    )
-    if not found or len(found.encode("utf-8", "replace")) < LEAST_ARTICLE:
-        whole = trafilatura.html2txt(text)
-        if whole and len(whole) > len(found or ""):
-            found = whole
+    found = _own_part(text, url) or _chosen_part(text, url)
+    if len(found.encode("utf-8", "replace")) < LEAST_ARTICLE:
+        import trafilatura
+
+        whole = trafilatura.html2txt(text) or ""
+        found = whole if len(whole) > len(found) else found
     return Page(title, tidy(found or TAG.sub(" ", text)), "page")
+
+
+def _own_part(text: str, url: str) -> str:
+    """What the page calls its main part; ``""`` where it does not say, or says it of next to nothing."""
+    page = parsed(text)
+    part = main_part(page) if page is not None else None
+    found = markdown(part, url) if part is not None else ""
+    return found if len(found.encode("utf-8", "replace")) >= LEAST_ARTICLE else ""
+
+
+def _chosen_part(text: str, url: str) -> str:
+    """What trafilatura takes for the readable part; where that is most of the page, the page itself, of which nothing is lost."""
+    import trafilatura
+
+    found = (
+        trafilatura.extract(
+            text,
+            url=url,
+            output_format="markdown",
+            include_links=True,
+            include_tables=True,
+            include_images=False,
+            favor_recall=True,
+        )
+        or ""
+    )
+    page = parsed(text)
+    whole = markdown(whole_part(page), url) if page is not None else ""
+    return whole if not found or _length(found) >= MOST_OF_IT * _length(whole) else found
+
+
+def _length(text: str) -> int:
+    """How long a text is without the addresses in it, which may be most of it."""
+    return len(ADDRESS.sub("", text))
 
 
 def _title(text: str) -> str:

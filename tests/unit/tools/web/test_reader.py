@@ -15,6 +15,16 @@ from tests.support.pdfs import pdf
 NAMES = sorted(name.removesuffix(".html") for name in zipfile.ZipFile(PAGES).namelist() if name.endswith(".html"))
 
 
+# Lines that each kind of page has besides its text: code, tables, lists.
+BUILT = {
+    "news": (),
+    "manual": ("```", "bridge --open 1", "bridge --open 3"),
+    "forum": ("user0", "user2"),
+    "shop": ("| A1 | 7 cm |", "| A4 | 28 cm |"),
+    "recipe": ("- 100 g x1", "- 400 g x4"),
+}
+
+
 def fetched(body: bytes, kind: str = "text/html", url: str = "https://site.example/page") -> Fetched:
     return Fetched(url, 200, kind, body)
 
@@ -35,6 +45,10 @@ def test_the_main_text_is_there_and_the_frame_is_not(name: str) -> None:
     for words in facts["outside"]:
         assert words not in bare, bare
     assert "dataLayer" not in bare
+    lines = page.text.split("\n")
+    assert lines[0] == f"# {facts['title']}", "what a page is called comes first"
+    for line in BUILT[name.partition("-")[0]]:
+        assert line in lines, page.text
 
 
 @pytest.mark.parametrize(
