@@ -31,6 +31,9 @@ NAMES = (
     "tui",
     "links",
     "mcp",
+    "web",
+    "skills",
+    "browser",
 )
 # These print tables of their own.
 OWN_TABLES = ("risk", "sandbox")

@@ -25,6 +25,8 @@ MOST_HTML = 3_000_000
 LEAST_ARTICLE = 250
 # Where the readable part has this share of a page, there is little around it.
 MOST_OF_IT = 0.5
+# Of a page with more text than this nearly all is content, and choosing takes five seconds and more for a megabyte.
+MOST_CHOSEN = 100_000
 CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
 META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset=[\"']?([\w.:-]+)", re.IGNORECASE)
 # Pictures in Markdown: nothing is ever loaded because a page says so, and their addresses cost tokens.
@@ -139,23 +141,22 @@ def _own_part(text: str, url: str) -> str:
 
 def _chosen_part(text: str, url: str) -> str:
     """What trafilatura takes for the readable part; where that is most of the page, the page itself, of which nothing is lost."""
-    import trafilatura
-
-    found = (
-        trafilatura.extract(
-            text,
-            url=url,
-            output_format="markdown",
-            include_links=True,
-            include_tables=True,
-            include_images=False,
-            favor_recall=True,
-        )
-        or ""
-    )
     page = parsed(text)
     whole = markdown(whole_part(page), url) if page is not None else ""
-    return whole if not found or _length(found) >= MOST_OF_IT * _length(whole) else found
+    if len(whole) > MOST_CHOSEN:
+        return whole
+    import trafilatura
+
+    found = trafilatura.extract(
+        text,
+        url=url,
+        output_format="markdown",
+        include_links=True,
+        include_tables=True,
+        include_images=False,
+        favor_recall=True,
+    )
+    return found if found and _length(found) < MOST_OF_IT * _length(whole) else whole
 
 
 def _length(text: str) -> int:
