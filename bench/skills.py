@@ -19,8 +19,8 @@ from .measure import Row, Runs, ratio
 
 SKILLS = 200
 ROUNDS = 10
-# What a person may have to pay in every request for having many skills.
-AIM_TOKENS = 3000.0
+# What is paid in every request for having many skills: those that do not fit are named, or only counted.
+AIM_TOKENS = 750.0
 BODY = "Read the table, add up what belongs together, and say the sum.\n\n    python scripts/sum.py table.csv\n" * 5
 
 
@@ -47,11 +47,20 @@ def run() -> list[Row]:
             if number:
                 ours.seconds.append(middle - begin)
                 floor.seconds.append(end - middle)
-        assert len(heads) == SKILLS and index.count("helper-") == SKILLS
+        assert len(heads) == SKILLS
     tokens = estimate_tokens(index)
-    note = f"best to best {ours.best / floor.best:.1f}; noise {floor.noise:.0%}, {ROUNDS} runs; each is scanned, scripts included"
+    named = f"{index.count('helper-')} of them by name, {index.count('Use when')} with their use"
+    note = f"best to best {ours.best / floor.best:.1f}; noise {floor.noise:.0%}, {ROUNDS} runs; descriptions are scanned each time"
     return [
-        Row(f"{SKILLS} skills in the prompt", f"{len(index):,} characters", "", float(tokens), AIM_TOKENS, " tokens"),
+        Row(
+            f"{SKILLS} skills in the prompt",
+            f"{len(index):,} characters",
+            "",
+            float(tokens),
+            AIM_TOKENS,
+            " tokens",
+            named,
+        ),
         Row(
             f"{SKILLS} skills looked through, to reading their heads",
             ours.shown(),
