@@ -97,14 +97,13 @@ async def test_an_order_in_a_page_stays_text_of_the_page(tmp_path: Path, voice: 
             await talk.turn("thank you", "You are welcome.")
             server.add(Reply(text="The weather was asked for: fine."))
             assert [event async for event in talk.agent.compact(talk.session, Person())]
-            asked = server.model_calls[-1]
-            assert ORDER not in outside_fences(asked), (
-                "the summary is made of others' words as if they were the conversation's"
+            assert ORDER not in server.model_calls[-1].raw.decode(), (
+                "the summary, which stays for good, is made of others' words"
             )
             await talk.turn("and tomorrow?", "I do not know.")
             last = server.model_calls[-1]
             assert "The weather was asked for" in last.raw.decode(), "there is no summary in the request"
-            assert ORDER not in outside_fences(last)
+            assert ORDER not in last.raw.decode()
         finally:
             await talk.agent.aclose()
         assert all(CANARY not in call.raw.decode() for call in server.model_calls), "the file was read"
@@ -156,5 +155,5 @@ async def test_a_redirect_inside_is_refused_whatever_is_fetched(tmp_path: Path, 
         finally:
             await talk.agent.aclose()
         (result,) = [message for message in talk.home.messages() if message["role"] == "tool"]
-        assert result["ok"] is False and "a redirect leads where alpi does not go" in result["text"]
+        assert result.get("ok") is False and "a redirect leads where alpi does not go" in result["text"]
         assert inside.paths == []
