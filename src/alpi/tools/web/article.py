@@ -39,6 +39,10 @@ FRAME = re.compile(
 HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 # What is called so is taken for it where this share of its text is links: a text about cookies is none.
 FRAME_SHARE = 0.3
+# In a page that is text, links to other pages stand in blocks of nothing else; in one that is mostly links, they are what it has to say.
+MOST_LINKED = 0.6
+FRONT_PAGE = 0.75
+TEASER_SHARE = 0.9
 # A menu has many links with short words and little else.
 MENU_LINKS = 4
 MENU_SHARE = 0.7
@@ -76,10 +80,21 @@ def whole_part(page: HtmlElement) -> HtmlElement:
         _drop(element)
     clean(root)
     sizes = _sizes(root)
+    whole = sizes[root]
+    of_text = whole.share <= MOST_LINKED
     for element in list(root.iter("ul", "ol", "div", "p", "table", "center")):
-        if element is not root and sizes[element].is_menu:
+        size = sizes[element]
+        # What holds most of the page is the page, be it nothing but links.
+        if element is root or size.letters * 2 > whole.letters:
+            continue
+        if size.is_menu or (of_text and size.links and size.share >= TEASER_SHARE):
             _drop(element)
     return root
+
+
+def is_of_links(part: HtmlElement) -> bool:
+    """Whether what a page has to say is where else to go, as on a front page."""
+    return _sizes(part)[part].share > FRONT_PAGE
 
 
 def clean(root: HtmlElement) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from ...base.text import one_line, printable
-from .article import main_part, parsed, whole_part
+from .article import is_of_links, main_part, parsed, whole_part
 from .client import Fetched, WebError
 from .markdown import markdown
 
@@ -142,8 +142,9 @@ def _own_part(text: str, url: str) -> str:
 def _chosen_part(text: str, url: str) -> str:
     """What trafilatura takes for the readable part; where that is most of the page, the page itself, of which nothing is lost."""
     page = parsed(text)
-    whole = markdown(whole_part(page), url) if page is not None else ""
-    if len(whole) > MOST_CHOSEN:
+    part = whole_part(page) if page is not None else None
+    whole = markdown(part, url) if part is not None else ""
+    if len(whole) > MOST_CHOSEN or (part is not None and whole and is_of_links(part)):
         return whole
     import trafilatura
 

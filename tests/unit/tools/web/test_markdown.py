@@ -182,3 +182,38 @@ def test_any_page_is_written_and_no_word_is_made_up(html: str) -> None:
     assert "<" not in text.replace("<!--", "") or "<" in "".join(page.itertext())
     for part in (main_part(page), whole_part(page)):
         assert part is None or markdown(part, BASE).count("word") <= there
+
+
+def test_a_text_in_a_page_without_a_main_part_comes_without_the_teasers_around_it() -> None:
+    teasers = "".join(
+        f"<div><a href='/{n}'><span>A cat was found after {n} years in the walls of an old mill</span></a></div>"
+        for n in range(4)
+    )
+    text = "".join(
+        f"<div>The old stone bridge was opened to walkers on Saturday number {n}, says <a href='/e'>a letter</a>.</div>"
+        for n in range(9)
+    )
+    middle = f"<div><h1>Bridge</h1><div>{text}</div><h2>Cars</h2><ul><li>Cost: 4</li></ul></div>"
+    html = f"<body><div>{teasers}</div>{middle}<ol>{teasers}</ol></body>"
+    page = read(Fetched(BASE, 200, "text/html", html.encode()))
+    assert (
+        page.text.startswith("# Bridge\n\nThe old stone")
+        and page.text.endswith("## Cars\n\n- Cost: 4")
+        and page.text.count("Saturday") == 9
+    )
+    assert "cat" not in page.text
+
+
+def test_a_front_page_of_nothing_but_links_keeps_them() -> None:
+    menu = " | ".join(f"<a href='/{name}'>{name}</a>" for name in ("new", "past", "ask", "show", "jobs"))
+    rows = "".join(
+        f"<tr><td>{n}.</td><td><a href='https://other.example/{n}'>Story {n} about small things</a></td>"
+        f"<td><a href='/u{n}'>user {n}</a></td></tr>"
+        for n in range(12)
+    )
+    head = f"<tr><td><table><tr><td>{menu}</td><td></td></tr></table></td></tr>"
+    html = f"<body><table>{head}<tr><td><table>{rows}</table></td></tr></table></body>"
+    page = read(Fetched(BASE, 200, "text/html", html.encode()))
+    for n in range(12):
+        assert f"[Story {n} about small things](https://other.example/{n})" in page.text
+    assert "jobs" not in page.text
