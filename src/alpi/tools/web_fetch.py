@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from ..agent.tool import Result, ToolContext, ToolError
 from ..safety.actions import Action, FetchUrl
 from ..safety.private import Leak
-from .web.client import WebClient, checked_url
+from .web.client import WebClient, WebError, checked_url
 from .web.reader import Page
 from .web.readers import Readers
 
@@ -58,7 +58,14 @@ class WebFetch:
 
     async def run(self, args: Arguments, context: ToolContext) -> Result:
         url = checked_url(args.url)
-        where, page = await self._page(url, again=args.page > 1)
+        try:
+            where, page = await self._page(url, again=args.page > 1)
+        except WebError as error:
+            # The address stands beside it on the screen and in the call; said again it would hide the reason.
+            said = (
+                f"the page{error.message.removeprefix(url)}" if error.message.startswith(f"{url} ") else error.message
+            )
+            raise WebError(said, error.hint) from error
         source = f"the web page {where}"
         if args.question and self._answer is not None:
             context.progress(f"reading {len(page.text):,} characters")

@@ -25,7 +25,7 @@ from alpi.tools.web_search import WebSearch
 from tests.support.fakes import Person
 from tests.support.model_server import ModelServer, Reply
 from tests.support.program import Home
-from tests.support.site import Answer, Site
+from tests.support.site import Answer, Site, redirect
 from tests.support.stage import ended, in_loop
 from tests.support.workbench import Workbench
 
@@ -70,6 +70,14 @@ async def test_a_place_inside_is_refused_with_how_the_person_can_open_it(tmp_pat
         assert done.refused and "Only a person can open it, by hand: alpi config set network.allow" in done.text
         done = await bench.start("web_fetch", url="http://169.254.169.254/")
         assert done.refused and done.text.endswith("Nothing lifts this")
+
+
+@in_loop
+async def test_what_is_wrong_with_a_page_is_said_without_its_address_which_everybody_knows(tmp_path: Path) -> None:
+    async with Site({"/": Answer(b"\0", 200, {"Content-Type": "image/png"}), "/to": redirect("/")}) as site:
+        bench = fetching(tmp_path, site)
+        assert (await bench.start("web_fetch", url=site.url())).summary == "the page is image/png, not text"
+        assert (await bench.start("web_fetch", url=site.url("/to"))).summary == f"{site.url()} is image/png, not text"
 
 
 @in_loop
