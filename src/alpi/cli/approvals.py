@@ -47,6 +47,9 @@ def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the approvals, oldest first."""
     import msgspec
 
+    from ..base.paths import profile_paths
+    from .mcptrust import reading_tools
+
     store = _store(args, environ)
     found = store.list()
     if store.problem:
@@ -59,6 +62,8 @@ def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             print("\n".join(_lines(approval, store.expired(approval))))
     if not found and not args.json:
         print("nothing is allowed for always")
+    for line in () if args.json else reading_tools(profile_paths(args.profile, environ)):
+        print(line)
     return 0
 
 

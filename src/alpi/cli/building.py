@@ -50,7 +50,7 @@ def build_agent(
     from ..tools import all_tools
     from .mcpwiring import mcp_tools
     from .skilling import Skilling
-    from .webbing import WebTools
+    from .webbing import WebTools, private_data
 
     limits, context = runtime.config.limits, runtime.config.context
     guard = runtime.guard(workspace)
@@ -74,7 +74,8 @@ def build_agent(
     tools += (skilling.tool(commands),)
     asker = f"peer:{peer}" if peer else "person"
     tools += WebTools(runtime, chain, session, marks, workspace, guard, accounts, asker).tools()
-    tools += () if peer else mcp_tools(runtime, guard, session.warnings.append)
+    private = private_data(runtime, lambda: session.messages, marks)
+    tools += () if peer else mcp_tools(runtime, guard, session.warnings.append, private)
     toolbox = Toolbox(
         tools={tool.name: tool for tool in tools},
         gate=runtime.gate(guard, session),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import AlpiError, NotConfigured, UsageError
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
     from ..base.schema import McpServerConfig
     from ..mcp.pins import Pins
-    from ..mcp.reviewing import Reviewed
-    from .mcplooking import Looked
+    from ..mcp.proposing import Proposal
     from .runtime import Runtime
 
 EPILOG = """\
@@ -26,6 +25,8 @@ examples:
   alpi mcp show time                  every tool in full, as you approved it
   alpi mcp test                       connect to all of them, and compare
   alpi mcp approve time               look at what has changed, and approve it
+  alpi mcp trust time get_current_time    say that this tool only reads: its calls are not asked about any more
+  alpi mcp untrust time               take that back
   alpi mcp remove time
 
 add asks OSV about the exact packages, starts the server, shows every tool in full with what is suspicious in it, and asks. From then on
@@ -65,6 +66,15 @@ def add(parser: argparse.ArgumentParser) -> None:
         if name != "show":
             action.add_argument("--yes", action="store_true", help="do not ask")
         action.set_defaults(run=run)
+    trust = actions.add_parser("trust", help="say of single tools that they only read: their calls are not asked about")
+    trust.add_argument("name", metavar="NAME", help="the server")
+    trust.add_argument("tools", metavar="TOOL", nargs="+", help="as the server calls it (alpi mcp show NAME)")
+    trust.add_argument("--yes", action="store_true", help="do not ask")
+    trust.set_defaults(run=run_trust)
+    untrust = actions.add_parser("untrust", help="take that back")
+    untrust.add_argument("name", metavar="NAME", help="the server")
+    untrust.add_argument("tools", metavar="TOOL", nargs="*", help="all of its tools when left out")
+    untrust.set_defaults(run=run_untrust)
     test = actions.add_parser("test", help="connect, and compare what is offered with what was approved")
     test.add_argument("names", metavar="NAME", nargs="*", help="all that are enabled when left out")
     test.set_defaults(run=run_test)
@@ -98,44 +108,48 @@ def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     runtime = Runtime(args.profile, environ)
     servers = runtime.config.mcp.servers
     for name, config in servers.items():
-        state, used, off = _state(config, pin_store(runtime).load(name))
+        state, used, off, reads = _state(config, pin_store(runtime).load(name))
         where = config.url or " ".join(config.command)
         if args.json:
-            told = {"name": name, "where": where, "state": state, "used": used, "off": off}
+            told = {"name": name, "where": where, "state": state, "used": used, "off": off, "reads": reads}
             print(msgspec.json.encode(told).decode())
         else:
-            more = f", {off} off" if off else ""
+            more = (f", {len(reads)} of them not asked about" if reads else "") + (f", {off} off" if off else "")
             print(f"{name:16} {state:14} {used} tools in use{more}   {where}")
     if not servers and not args.json:
         print("no server is configured; add one with: alpi mcp add NAME -- COMMAND")
     return 0
 
 
-def _state(config: McpServerConfig, pins: Pins | None) -> tuple[str, int, int]:
-    """How a server stands, and how many of its tools are in use and off."""
+def _state(config: McpServerConfig, pins: Pins | None) -> tuple[str, int, int, list[str]]:
+    """How a server stands, how many of its tools are in use and off, and which only read, by the owner's word."""
     from ..mcp.pins import target_of
 
     if pins is None or pins.target != target_of(config):
-        return "not approved", 0, 0
+        return "not approved", 0, 0, []
     used = sum(pin.use for pin in pins.tools)
-    return ("approved" if config.enabled else "switched off"), used, len(pins.tools) - used
+    reads = [pin.offer.name for pin in pins.tools if pins.reads(pin)]
+    return ("approved" if config.enabled else "switched off"), used, len(pins.tools) - used, reads
 
 
 def run_show(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print a server's tools as they were approved."""
     from ..base.text import escaped
     from ..mcp.pins import shown
+    from ..mcp.proposing import about
     from .mcpwiring import pin_store
     from .runtime import Runtime
 
     runtime = Runtime(args.profile, environ)
     config = _config(runtime, args.name)
     pins = pin_store(runtime).load(args.name)
-    print("\n".join(_about(args.name, config)))
+    print("\n".join(about(args.name, config)))
     if pins is None:
         raise NotConfigured("its tools were never approved", f"Look at them: alpi mcp approve {args.name}")
     for pin in pins.tools:
         use = "in use" if pin.use else "off"
+        if pins.reads(pin) and pin.declared is not None:
+            use += f", only reads (you said so on {pin.declared.when.astimezone():%Y-%m-%d}); its calls are not asked about"
         print(
             f"\n{escaped(shown(pin.offer))}\n{use}{f'; {escaped(pin.flag)}' if pin.flag else ''}; hash {pin.digest[:16]}"
         )
@@ -145,6 +159,7 @@ def run_show(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def run_add(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Look at a new server, ask, and keep it."""
     from ..mcp.names import server_problem
+    from ..mcp.proposing import Proposal, about
     from ..mcp.servers import config_problem
     from ..setup.write import Change, save_settings
     from .mcplooking import check_packages, config_of, look
@@ -163,23 +178,24 @@ def run_add(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     problem = config_problem(config)
     if problem:
         raise UsageError(problem, USAGE)
-    print("\n".join(_about(args.name, config)))
+    print("\n".join(about(args.name, config)))
     print(f"  {check_packages(runtime, config)}")
-    looked = look(runtime, args.name, config)
-    _print_all(looked)
-    used = _chosen(args, looked.reviewed, f"Add {args.name}?")
-    if used is None:
+    proposal = Proposal(args.name, config, look(runtime, args.name, config))
+    print("\n".join(proposal.lines))
+    pins = _chosen(runtime, args, proposal, f"Add {args.name}?")
+    if pins is None:
         print("nothing was changed")
         return 0
-    _keep(runtime, args.name, config, looked, used)
+    offered = _keep(runtime, pins)
     save_settings(runtime.paths, [Change(("mcp", "servers", args.name), settings)])
-    print(f"{args.name} is added; {len(used)} tools will be offered from the next conversation on")
+    print(f"{args.name} is added; {offered}")
     return 0
 
 
 def run_approve(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Show what has changed of a server's tools, ask, and keep it."""
-    from ..mcp.pins import difference, target_of
+    from ..mcp.pins import target_of
+    from ..mcp.proposing import Proposal, about
     from .mcplooking import check_packages, look
     from .mcpwiring import pin_store
     from .runtime import Runtime
@@ -195,42 +211,54 @@ def run_approve(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if before is not None and before.target != target_of(config):
         print("its settings have changed since its tools were approved; all is shown anew")
         before = None
-    print("\n".join(_about(args.name, config)))
+    print("\n".join(about(args.name, config)))
     if before is None:
         print(f"  {check_packages(runtime, config)}")
-    looked = look(runtime, args.name, config)
-    if before is None:
-        _print_all(looked)
-    elif not difference(before.tools, [one.offer for one in looked.reviewed]):
+    proposal = Proposal(args.name, config, look(runtime, args.name, config), before)
+    if proposal.same:
         print(f"{args.name} offers what you approved; nothing is to be done")
         return 0
-    else:
-        _print_changes(before, looked)
-    fresh = [one for one in looked.reviewed if _is_new(before, one)]
-    used = _chosen(args, fresh, f"Approve this of {args.name}?")
-    if used is None:
+    print("\n".join(proposal.lines))
+    pins = _chosen(runtime, args, proposal, f"Approve this of {args.name}?")
+    if pins is None:
         print("nothing was changed; what has changed stays off")
         return 0
-    kept = {pin.offer.name for pin in before.tools if pin.use} if before is not None else set()
-    kept &= {one.offer.name for one in looked.reviewed if one not in fresh}
-    _keep(runtime, args.name, config, looked, used | kept)
-    print(f"approved; {len(used | kept)} tools will be offered from the next conversation on")
+    print(f"approved; {_keep(runtime, pins)}")
     return 0
+
+
+def run_trust(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Take the owner's word that tools only read."""
+    from .mcptrust import trust
+    from .runtime import Runtime
+
+    runtime = Runtime(args.profile, environ)
+    _config(runtime, args.name)
+    return trust(runtime, args.name, args.tools, lambda question: _agreed(args.yes, question))
+
+
+def run_untrust(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Take it back."""
+    from .mcptrust import untrust
+    from .runtime import Runtime
+
+    return untrust(Runtime(args.profile, environ), args.name, args.tools)
 
 
 def run_remove(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Remove a server and what was approved of it."""
+    from ..mcp.proposing import about
     from ..setup.write import Change, save_settings
-    from .mcpwiring import pin_store
+    from .mcptrust import forget
     from .runtime import Runtime
 
     runtime = Runtime(args.profile, environ)
-    print("\n".join(_about(args.name, _config(runtime, args.name))))
+    print("\n".join(about(args.name, _config(runtime, args.name))))
     if not _agreed(args.yes, f"Remove {args.name}?"):
         print("nothing was changed")
         return 0
     save_settings(runtime.paths, [Change(("mcp", "servers", args.name), remove=True)])
-    pin_store(runtime).forget(args.name)
+    forget(runtime, args.name)
     print(f"{args.name} is removed. Secrets that it used are still in {runtime.paths.env}")
     return 0
 
@@ -261,70 +289,19 @@ def _config(runtime: Runtime, name: str) -> McpServerConfig:
     return config
 
 
-def _about(name: str, config: McpServerConfig) -> list[str]:
-    import shlex
-
+def _chosen(runtime: Runtime, args: argparse.Namespace, proposal: Proposal, question: str) -> Pins | None:
+    """What is to be kept; ``None``: nothing is to change. What is suspicious is asked about one by one, and then which tools only read."""
     from ..base.text import escaped
+    from .mcptrust import asked_which
 
-    lines = [f"{name}:", f"  {'address' if config.url else 'runs'}    {config.url or shlex.join(config.command)}"]
-    lines += [f"  variable  {key}={value}" for key, value in config.environment.items()]
-    lines += [f"  header    {key}: {value}" for key, value in config.headers.items()]
-    lines += [f"  may write {folder}" for folder in config.folders]
-    lines += [f"  sandbox   {config.sandbox}"] if config.sandbox else []
-    return [escaped(line) for line in lines]
-
-
-def _print_all(looked: Looked) -> None:
-    from ..base.text import escaped
-    from ..mcp.pins import shown
-
-    print(f"  it is     {looked.about}{looked.weakness}")
-    print(f"\nIt offers {len(looked.reviewed)} tools. This is all that a model will be told of them:")
-    for one in looked.reviewed:
-        print(f"\n{escaped(shown(one.offer))}")
-        _print_marks(one)
-    print()
-
-
-def _print_changes(before: Pins, looked: Looked) -> None:
-    from ..base.text import escaped
-    from ..mcp.pins import diff_text
-
-    now = {one.offer.name: one for one in looked.reviewed}
-    for pin in before.tools:
-        one = now.get(pin.offer.name)
-        if one is None or one.offer.digest != pin.digest:
-            print(f"\n{escaped(diff_text(pin.offer, one.offer if one is not None else None))}")
-            if one is not None:
-                _print_marks(one)
-    for one in looked.reviewed:
-        if before.find(one.offer.name) is None:
-            print(f"\n{escaped(diff_text(None, one.offer))}")
-            _print_marks(one)
-    print()
-
-
-def _print_marks(one: Reviewed) -> None:
-    for word, text in (("REFUSED", one.refused), ("SUSPICIOUS", one.flag), ("note", one.note)):
-        if text:
-            print(f"{word}: {text}")
-
-
-def _is_new(before: Pins | None, one: Reviewed) -> bool:
-    pin = before.find(one.offer.name) if before is not None else None
-    return pin is None or pin.digest != one.offer.digest
-
-
-def _chosen(args: argparse.Namespace, fresh: Sequence[Reviewed], question: str) -> frozenset[str] | None:
-    """Which of the tools the person wants used; ``None``: nothing is to change. What is suspicious is asked about one by one."""
     if not _agreed(args.yes, question):
         return None
-    used = {one.offer.name for one in fresh if not one.refused and not one.flag}
-    for one in fresh:
-        if one.flag and not one.refused and not args.yes:
-            print(f"\n{one.offer.name} is suspicious: {one.flag}")
-            used |= {one.offer.name} if _agreed(False, "Offer it to models all the same?") else set()
-    return frozenset(used)
+    used = set(proposal.plain)
+    for one in proposal.suspicious if not args.yes else ():
+        print(f"\n{escaped(one.offer.name)} is suspicious: {one.flag}")
+        used |= {one.offer.name} if _agreed(False, "Offer it to models all the same?") else set()
+    pins = proposal.pins(used, runtime.clock.now())
+    return pins if args.yes else asked_which(runtime, pins)
 
 
 def _agreed(yes: bool, question: str) -> bool:
@@ -338,12 +315,11 @@ def _agreed(yes: bool, question: str) -> bool:
     return confirmed(question)
 
 
-def _keep(
-    runtime: Runtime, name: str, config: McpServerConfig, looked: Looked, used: frozenset[str] | set[str]
-) -> None:
-    from ..mcp.reviewing import approved
-    from .mcpwiring import pin_store
+def _keep(runtime: Runtime, pins: Pins) -> str:
+    """Write what was approved. Gives how many tools will be offered, in words."""
+    from .mcptrust import keep
 
-    runtime.paths.make()
-    pins = approved(name, config, looked.reviewed, frozenset(used), runtime.clock.now(), looked.inside)
-    pin_store(runtime).save(pins)
+    keep(runtime, pins)
+    used, reads = sum(pin.use for pin in pins.tools), sum(map(pins.reads, pins.tools))
+    asked = f", {reads} of them only read, and are not asked about" if reads else ""
+    return f"{used} tools will be offered from the next conversation on{asked}"

@@ -16,24 +16,13 @@ if TYPE_CHECKING:
     from ..base.schema import McpServerConfig
     from ..mcp.offers import Offer
     from ..mcp.packages import Installed
-    from ..mcp.reviewing import Reviewed
+    from ..mcp.reviewing import Looked
     from ..safety.osv import Package
     from .runtime import Runtime
 
 # A variable or header of such a name holds a secret, whatever its value looks like.
 SECRET = re.compile(r"(?i)(key|token|secret|passw|credential|authorization|cookie)")
 LOOKUP_SECONDS = 20
-
-
-@dataclass(frozen=True)
-class Looked:
-    """What a look at a server has shown. ``inside``: its address lies on this machine or in a private network; ``weakness``: what the
-    sandbox cannot do here, as the end of a line."""
-
-    about: str
-    reviewed: Sequence[Reviewed]
-    inside: bool = False
-    weakness: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,14 +150,18 @@ def look(runtime: Runtime, name: str, config: McpServerConfig) -> Looked:
     """
     import asyncio
 
-    from ..mcp.reviewing import review
+    return asyncio.run(looked(runtime, name, config))
 
-    async def work() -> Looked:
-        inside = await _is_inside(runtime, config)
-        offers, about = await _offers(runtime, name, config, inside)
-        return Looked(about, review(offers), inside, _weakness(runtime, config))
 
-    return asyncio.run(work())
+async def looked(runtime: Runtime, name: str, config: McpServerConfig) -> Looked:
+    """The same, inside an event loop. Cancelling it ends the server."""
+    import asyncio
+
+    from ..mcp.reviewing import Looked, review
+
+    inside = await _is_inside(runtime, config)
+    offers, about = await _offers(runtime, name, config, inside)
+    return Looked(about, review(offers), inside, await asyncio.to_thread(_weakness, runtime, config))
 
 
 def examine(runtime: Runtime, names: Sequence[str] = ()) -> list[Examined]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..safety.network.guard import NetworkGuard
     from ..safety.paths import PathGuard
     from ..safety.policy import Policy
+    from ..safety.private import Leak
 
 REFERENCE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 
@@ -49,18 +50,27 @@ class Profile(Protocol):
     def redact_late(self, text: str) -> str: ...
 
 
-def mcp_tools(runtime: Profile, guard: PathGuard, warn: Callable[[str], None]) -> tuple[Tool[Any], ...]:
+def mcp_tools(
+    runtime: Profile, guard: PathGuard, warn: Callable[[str], None], private: Callable[[str], Leak]
+) -> tuple[Tool[Any], ...]:
     """The tools of the profile's servers for one conversation; none, and nothing loaded, where there is no server.
 
-    ``warn`` is told what the person should know of them, now and while they connect.
+    ``warn`` is told what the person should know of them, now and while they connect; ``private`` looks for the person's own in what a
+    server is asked without a question.
     """
     config = runtime.config.mcp
     if not config.servers:
         return ()
+    from ..mcp.reading import Reach
     from ..mcp.servers import Servers
 
     def opener(name: str, server: McpServerConfig, pins: Pins) -> Open:
         return open_server(runtime, guard, name, server, pins.inside)
+
+    def reach(server: McpServerConfig, pins: Pins) -> Reach:
+        return Reach(
+            not server.url or pins.inside, bool(server.url) or sandbox_of(runtime, server) != "strict", private
+        )
 
     servers = Servers(
         config.servers,
@@ -71,6 +81,7 @@ def mcp_tools(runtime: Profile, guard: PathGuard, warn: Callable[[str], None]) -
         warn,
         lambda tool: not runtime.policy.tool_refused(tool),
         config.prompt_tokens,
+        reach if runtime.policy.may_approve_always else None,
     )
     return servers.tools
 
@@ -117,16 +128,21 @@ def server_commands(runtime: Profile, guard: PathGuard, server: McpServerConfig)
     from ..safety.commands import Commands
 
     sandbox = runtime.config.sandbox
-    asked = server.sandbox or sandbox.mode
-    least = runtime.policy.sandbox_at_least(asked or "off")
     return Commands(
         guard,
         runtime.environ,
-        asked if least == "off" else least,
+        sandbox_of(runtime, server),
         sandbox.environment,
         tuple(runtime.secrets.known().values()),
         [Path(folder).expanduser() for folder in (*sandbox.writable, *server.folders)],
     )
+
+
+def sandbox_of(runtime: Profile, server: McpServerConfig) -> str | None:
+    """The sandbox that a server's program is started in, or not at all; ``None``: the best that there is."""
+    asked = server.sandbox or runtime.config.sandbox.mode
+    least = runtime.policy.sandbox_at_least(asked or "off")
+    return asked if least == "off" else least
 
 
 def server_guard(runtime: Profile, opened: tuple[str, int] | None = None) -> NetworkGuard:

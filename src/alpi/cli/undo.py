@@ -133,13 +133,18 @@ def report(result: Restored) -> int:
 
 def confirmed(question: str) -> bool:
     """Ask on the terminal. Only a typed yes is one, and only what is typed after the question appeared."""
+    return typed(f"{question} y = yes   Enter = no  [no] ").lower() in ("y", "yes")
+
+
+def typed(prompt: str) -> str:
+    """A line from the terminal, without blanks at its ends; only what is typed after the prompt appeared counts."""
     import termios
 
     termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
     sys.stdout.flush()
-    sys.stderr.write(f"{question} y = yes   Enter = no  [no] ")
+    sys.stderr.write(prompt)
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return sys.stdin.readline().strip()
 
 
 def writer(guard: PathGuard, turn: Turn) -> Callable[[Path, bytes | None, int], None]:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import AlpiError, Refused
 from ..base.text import escaped, one_line
-from .offers import Offer
+from .offers import HINTS, Offer
 from .stdio import Wire, stdio
 from .traffic import Traffic
 
 if TYPE_CHECKING:
     from mcp.client._transport import TransportStreams
     from mcp.client.client import Client
-    from mcp_types import CallToolResult
+    from mcp_types import CallToolResult, ToolAnnotations
 
 MOST_TOOLS = 500
 MOST_PAGES = 50
@@ -311,7 +311,10 @@ async def _list(client: Client) -> list[Offer]:
     for _ in range(MOST_PAGES):
         page = await client.list_tools(cursor=cursor)
         found += [
-            Offer(tool.name, tool.description or "", tool.title or "", dict(tool.input_schema)) for tool in page.tools
+            Offer(
+                tool.name, tool.description or "", tool.title or "", dict(tool.input_schema), _hints(tool.annotations)
+            )
+            for tool in page.tools
         ]
         cursor = page.next_cursor
         if len(found) > MOST_TOOLS:
@@ -323,6 +326,12 @@ async def _list(client: Client) -> list[Offer]:
                 raise ServerError("it offers a tool twice", said=twice[0])
             return found
     raise ServerError(f"it offers more than {MOST_TOOLS} tools, or pages without end")
+
+
+def _hints(annotations: ToolAnnotations | None) -> dict[str, bool]:
+    """What a server claims of a tool, by the protocol's names."""
+    said = annotations.model_dump(by_alias=True) if annotations is not None else {}
+    return {name: said[name] for name in HINTS if isinstance(said.get(name), bool)}
 
 
 async def _call(client: Client, tool: str, arguments: dict[str, Any], tell: Callable[[str], None]) -> CallToolResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -15,20 +16,39 @@ DEEPEST = 40
 # Parts of a JSON Schema that say nothing to a model.
 SILENT = frozenset({"$schema", "$id", "$comment"})
 
+HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
+CLAIMS: Mapping[tuple[str, bool], str] = MappingProxyType(
+    {
+        ("readOnlyHint", True): "it only reads",
+        ("readOnlyHint", False): "it changes something",
+        ("destructiveHint", True): "it may destroy",
+        ("destructiveHint", False): "it destroys nothing",
+        ("openWorldHint", True): "it reaches out to others",
+        ("openWorldHint", False): "it reaches out to nobody",
+    }
+)
+
 
 class Offer(Struct, frozen=True):
-    """What a server says of one tool. ``schema`` is the JSON Schema of its arguments, as it came."""
+    """What a server says of one tool. ``schema`` is the JSON Schema of its arguments, as it came; ``hints`` what it claims of the tool
+    beyond that, by the protocol's names (``CLAIMS``): shown to people, believed by nobody."""
 
     name: str
     description: str = ""
     title: str = ""
     schema: dict[str, Any] = {}
+    hints: dict[str, bool] = {}
 
     @property
     def digest(self) -> str:
         """Stands for exactly this offer."""
-        text = msgspec.json.encode([self.name, self.title, self.description, self.schema], order="deterministic")
-        return hashlib.sha256(text).hexdigest()
+        parts = [self.name, self.title, self.description, self.schema, *([self.hints] if self.hints else [])]
+        return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()
+
+    @property
+    def claims(self) -> str:
+        """What the server claims of the tool, in words; ``""`` where it claims nothing."""
+        return ", ".join(CLAIMS[name, value] for name, value in self.hints.items() if (name, value) in CLAIMS)
 
     @property
     def texts(self) -> str:

@@ -20,13 +20,22 @@ from .offers import Offer
 FORMAT = 1
 
 
+class Declared(Struct, frozen=True):
+    """The owner's word that a tool only reads. ``stamp`` stands for the server and the tool that they saw."""
+
+    stamp: str
+    when: datetime
+
+
 class Pinned(Struct, frozen=True):
-    """One approved offer. ``use``: it is offered to models; ``flag``: what made it suspicious, or ``""``."""
+    """One approved offer. ``use``: it is offered to models; ``flag``: what made it suspicious, or ``""``; ``declared``: the owner's word
+    that it only reads, which ``Pins.reads`` judges."""
 
     offer: Offer
     digest: str
     use: bool = True
     flag: str = ""
+    declared: Declared | None = None
 
 
 class Pins(Struct, frozen=True):
@@ -43,6 +52,14 @@ class Pins(Struct, frozen=True):
     def find(self, name: str) -> Pinned | None:
         """One tool by the server's name for it."""
         return next((pin for pin in self.tools if pin.offer.name == name), None)
+
+    def stamp(self, pin: Pinned) -> str:
+        """Stands for one tool of this server as it is reached now."""
+        return hashlib.sha256(f"reads\n{self.server}\n{self.target}\n{pin.digest}".encode()).hexdigest()
+
+    def reads(self, pin: Pinned) -> bool:
+        """Whether the owner's word that a tool only reads holds: given for exactly this tool, which is in use and not suspicious."""
+        return pin.use and not pin.flag and pin.declared is not None and pin.declared.stamp == self.stamp(pin)
 
 
 class Difference(Struct, frozen=True):
@@ -80,8 +97,9 @@ def diff_text(before: Offer | None, after: Offer | None) -> str:
 def shown(offer: Offer) -> str:
     """An offer in full, for a person."""
     schema = msgspec.json.format(msgspec.json.encode(offer.schema), indent=2).decode()
-    title = [f"title: {offer.title}"] if offer.title else []
-    return "\n".join([f"tool: {offer.name}", *title, "description:", offer.description, "arguments:", schema])
+    head = [f"tool: {offer.name}", *([f"title: {offer.title}"] if offer.title else [])]
+    head += [f"claims: {offer.claims} (the server's own word)"] if offer.claims else []
+    return "\n".join([*head, "description:", offer.description, "arguments:", schema])
 
 
 def target_of(config: McpServerConfig) -> str:
@@ -129,6 +147,10 @@ class PinStore:
             if pin.offer.digest != pin.digest:
                 raise ConfigError(f"{path}: the tool {pin.offer.name!r} is not as it was approved", hint)
         return pins
+
+    def servers(self) -> list[str]:
+        """The servers of which something was approved, by name."""
+        return sorted(path.stem for path in self._folder.glob("*.json"))
 
     def save(self, pins: Pins) -> None:
         """Keep what was approved.

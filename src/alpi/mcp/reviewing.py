@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from ..base.schema import McpServerConfig
 from ..safety.scanner import scan
 from .names import tool_problem
@@ -30,6 +32,17 @@ class Reviewed:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What a look at a server has shown. ``inside``: its address lies on this machine or in a private network; ``weakness``: what the
+    sandbox cannot do here, as the end of a line."""
+
+    about: str
+    reviewed: Sequence[Reviewed]
+    inside: bool = False
+    weakness: str = ""
+
+
 def review(offers: Sequence[Offer]) -> list[Reviewed]:
     """Look at all that a server offers."""
     names = [offer.name for offer in offers]
@@ -50,10 +63,27 @@ def approved(
     used: frozenset[str],
     when: datetime,
     inside: bool,
+    before: Pins | None = None,
 ) -> Pins:
-    """What is kept once the person has said yes. ``used``: the tools that models may be offered; refused ones never are."""
+    """What is kept once the person has said yes. ``used``: the tools that models may be offered; refused ones never are.
+
+    What they said of single tools ``before`` stays with those; ``Pins.reads`` sees to it that it holds for the very same tools alone.
+    """
+    said = {pin.offer.name: pin.declared for pin in before.tools if before.reads(pin)} if before is not None else {}
     pinned = tuple(
-        Pinned(one.offer, one.offer.digest, one.offer.name in used and not one.refused, one.refused or one.flag)
+        Pinned(
+            one.offer,
+            one.offer.digest,
+            one.offer.name in used and not one.refused,
+            one.refused or one.flag,
+            said.get(one.offer.name),
+        )
         for one in reviewed
     )
-    return Pins(server, target_of(config), when, pinned, inside)
+    pins = Pins(server, target_of(config), when, pinned, inside)
+    return msgspec.structs.replace(pins, tools=tuple(pin if pins.reads(pin) else without(pin) for pin in pinned))
+
+
+def without(pin: Pinned) -> Pinned:
+    """A tool without the owner's word on it."""
+    return msgspec.structs.replace(pin, declared=None)

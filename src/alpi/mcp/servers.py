@@ -14,7 +14,8 @@ from ..base.schema import McpServerConfig
 from .connection import Connection, Limits, Open
 from .names import model_names, server_problem
 from .offers import Offer, offer_problem
-from .pins import Difference, Pins, PinStore, difference, target_of
+from .pins import Difference, Pinned, Pins, PinStore, difference, target_of
+from .reading import Reach
 from .tools import Callee, ManyTools, ServerTool
 
 
@@ -38,6 +39,7 @@ class Servers:
         warn: tells the person something, once.
         allowed: whether the machine's policy lets a tool be used, by what models call it.
         tokens: schemas that take more than this together are not offered one by one.
+        reach: where a server stands, for calls of tools that only read; ``None``: the owner's word that they do does not count.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class Servers:
         warn: Callable[[str], None],
         allowed: Callable[[str], bool],
         tokens: int,
+        reach: Callable[[McpServerConfig, Pins], Reach] | None = None,
     ) -> None:
+        self._store = store
         self._redact = redact
         self._warn = warn
         self._warned: set[str] = set()
@@ -70,6 +74,7 @@ class Servers:
                 lambda offers, name=name: self._note_listing(name, offers),  # type: ignore[misc]
                 self._tell,
             )
+        self._reach = {name: reach(configs[name], pins) for name, pins in self._pins.items()} if reach else {}
         self._tools = self._made(allowed, tokens)
 
     @property
@@ -123,6 +128,7 @@ class Servers:
                 self._connections[name],
                 lambda name=name, tool=pin.offer.name: self._unusable(name, tool),  # type: ignore[misc]
                 self._redact,
+                lambda name=name, pin=pin: self._reads(name, pin),  # type: ignore[misc]
             )
             for name, pins in used.items()
             for pin in pins
@@ -133,6 +139,19 @@ class Servers:
             return tuple(cast(list[Tool[Any]], single))
         # What stands for them all is judged under its own name too, so a policy on single tools has been applied above.
         return (cast(Tool[Any], ManyTools(callees, self.begin, self.aclose)),)
+
+    def _reads(self, name: str, pin: Pinned) -> Reach | None:
+        """How calls of a tool that only reads are judged. What the owner says or takes back counts at the next call."""
+        reach = self._reach.get(name)
+        if reach is None:
+            return None
+        try:
+            now = self._store.load(name)
+        except AlpiError:
+            return None
+        found = now.find(pin.offer.name) if now is not None else None
+        same = now is not None and found is not None and now.stamp(found) == self._pins[name].stamp(pin)
+        return reach if same and now is not None and found is not None and now.reads(found) else None
 
     def _note_listing(self, name: str, offers: Sequence[Offer]) -> None:
         state = self._states[name]

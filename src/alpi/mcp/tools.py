@@ -17,6 +17,7 @@ from ..providers.types import ToolSpec
 from ..safety.actions import Action, CallServer
 from .connection import Connection, ServerError
 from .offers import Offer, argument_problem
+from .reading import Reach, actions_of
 from .results import result_of, source_of
 
 MOST_FOUND = 10
@@ -31,7 +32,8 @@ class Given(Struct, frozen=True):
 @dataclass(frozen=True)
 class Callee:
     """One pinned tool of a server. ``called``: what models call it; ``pin``: stands for the tool as it was approved; ``usable``: why it
-    must not be called now, or ``""``; ``redact`` takes secrets out of what the server is told."""
+    must not be called now, or ``""``; ``redact`` takes secrets out of what the server is told; ``reads``: where it only reads, by the
+    owner's word as it stands now, how its calls are judged then."""
 
     server: str
     called: str
@@ -40,15 +42,18 @@ class Callee:
     connection: Connection
     usable: Callable[[], str]
     redact: Callable[[str], str]
+    reads: Callable[[], Reach | None] = lambda: None
 
     def hint(self, arguments: Mapping[str, Any]) -> str:
         """What a call is about, in a few words."""
         said = ", ".join(f"{key}: {one_line(_text(value), 60)}" for key, value in arguments.items())
         return one_line(f"{self.server}: {self.offer.name} {said}", 160)
 
-    def actions(self, arguments: Mapping[str, Any]) -> Sequence[Action]:
+    def actions(self, arguments: Mapping[str, Any], context: ToolContext) -> Sequence[Action]:
         """The call, for the gate."""
-        return [CallServer(self.server, self.offer.name, _text(arguments), self.pin)]
+        call = CallServer(self.server, self.offer.name, _text(arguments), self.pin)
+        reach = self.reads()
+        return [call] if reach is None else actions_of(call, arguments, reach, context.workspace)
 
     async def call(self, arguments: Mapping[str, Any], context: ToolContext) -> Result:
         """Call it. What the server says, errors too, is untrusted text.
@@ -73,6 +78,10 @@ class Callee:
         return result_of(answer, self.server, context.vision)
 
 
+UNASKED = "only reads, as you said; not asked about"
+"""How a tool is listed whose calls the owner's word covers."""
+
+
 class ServerTool:
     """A server's tool, offered to the model by itself."""
 
@@ -86,6 +95,11 @@ class ServerTool:
         self._callee = callee
         self.prepare = begin
         self.aclose = close
+
+    @property
+    def unasked(self) -> str:
+        """Whether the owner's word covers its calls, in words, or ``""``."""
+        return UNASKED if self._callee.reads() is not None else ""
 
     def parse(self, text: str) -> Given:
         """The arguments of a call.
@@ -102,7 +116,7 @@ class ServerTool:
         return self._callee.hint(args.arguments)
 
     def actions(self, args: Given, context: ToolContext) -> Sequence[Action]:
-        return self._callee.actions(args.arguments)
+        return self._callee.actions(args.arguments, context)
 
     async def run(self, args: Given, context: ToolContext) -> Result:
         return await self._callee.call(args.arguments, context)
@@ -129,6 +143,12 @@ class ManyTools:
         self.prepare = begin
         self.aclose = close
 
+    @property
+    def unasked(self) -> str:
+        """Which of them the owner's word covers, in words, or ``""``."""
+        reading = [callee.called for callee in self._callees.values() if callee.reads() is not None]
+        return f"{', '.join(reading)}: {UNASKED}" if reading else ""
+
     def hint(self, args: Arguments) -> str:
         callee = self._callees.get(args.tool)
         if args.action == "call" and callee is not None:
@@ -136,7 +156,7 @@ class ManyTools:
         return one_line(f"{args.action} {args.tool or args.query}", 120)
 
     def actions(self, args: Arguments, context: ToolContext) -> Sequence[Action]:
-        return self._find(args.tool).actions(args.arguments) if args.action == "call" else []
+        return self._find(args.tool).actions(args.arguments, context) if args.action == "call" else []
 
     async def run(self, args: Arguments, context: ToolContext) -> Result:
         if args.action == "search":

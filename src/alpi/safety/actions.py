@@ -66,12 +66,19 @@ class AskPeer(Struct, frozen=True):
 
 
 class CallServer(Struct, frozen=True):
-    """Calling a tool of an MCP server. ``arguments`` is JSON; ``pin`` names the exact tool as it was approved (its hash)."""
+    """Calling a tool of an MCP server. ``arguments`` is JSON; ``pin`` names the exact tool as it was approved (its hash).
+
+    ``declared``: the owner has said of exactly this tool that it only reads. Only then the rest counts: ``private`` and ``secret`` as for
+    ``FetchUrl``, and ``doubt``, what else in this call is more than reading, in words."""
 
     server: str
     tool: str
     arguments: str
     pin: str
+    declared: bool = False
+    private: str = ""
+    secret: bool = False
+    doubt: str = ""
 
 
 class FetchUrl(Struct, frozen=True):

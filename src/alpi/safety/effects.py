@@ -37,6 +37,8 @@ def judge_effect(action: Effect) -> Verdict:
     if isinstance(action, AskPeer):
         return Verdict(Tier.SAFE, f"{action.peer} is a pinned peer")
     if isinstance(action, CallServer):
+        if action.declared:
+            return _declared(action)
         return Verdict(
             Tier.CAUTION,
             f"a tool of the server {action.server} may do anything that server can",
@@ -55,6 +57,18 @@ def judge_effect(action: Effect) -> Verdict:
             scope_text=f"typing and pressing on pages of {action.host}",
         )
     return Verdict(Tier.SAFE, "reading the web")
+
+
+def _declared(action: CallServer) -> Verdict:
+    """The verdict on a call of a tool that only reads, by the owner's word: what is asked is judged as a query to the web is, and no
+    earlier yes covers what speaks against it."""
+    if action.secret:
+        return Verdict(Tier.DANGEROUS, f"it holds {action.private}, which never leaves")
+    held = f"it holds {action.private}, which {action.server} would get to know" if action.private else ""
+    against = " and ".join(filter(None, (held, action.doubt)))
+    if against:
+        return Verdict(Tier.CAUTION, f"you have said that {action.tool} of {action.server} only reads, but {against}")
+    return Verdict(Tier.SAFE, f"you have said that {action.tool} of {action.server} only reads")
 
 
 def described(action: Action) -> tuple[str, str]:

@@ -11,7 +11,18 @@ from typing import Protocol
 
 import msgspec
 
-from .actions import Action, Answer, Asker, Decision, Question, ReadPath, RunCommand, Verdict, WritePath
+from .actions import (
+    Action,
+    Answer,
+    Asker,
+    CallServer,
+    Decision,
+    Question,
+    ReadPath,
+    RunCommand,
+    Verdict,
+    WritePath,
+)
 from .effects import described, judge_effect
 from .guarded import GuardedFiles
 from .paths import Access, PathGuard
@@ -24,10 +35,10 @@ UNATTENDED = (
 
 
 class Ruling(msgspec.Struct, frozen=True):
-    """One verdict and what came of it, for the audit log. Every caution and every dangerous one makes one.
+    """One verdict and what came of it, for the audit log. Every caution and every dangerous one makes one, and every call of a server.
 
     ``decision`` is ``refused``, ``refused: nobody is watching``, ``no``, ``once``, ``session``, ``always``, or, where an earlier yes covers
-    it, ``covered: session`` or ``covered: always``.
+    it, ``covered: session`` or ``covered: always``; ``covered: declared`` where a server's tool only reads, by the owner's word.
     """
 
     surface: str
@@ -153,6 +164,10 @@ class Gate:
         grants: set[str] = set()
         for action, verdict in verdicts:
             if verdict.tier is Tier.SAFE:
+                if isinstance(
+                    action, CallServer
+                ):  # what the owner's word covers leaves a line, as what their yes covers does
+                    self._record(asker, tool, action, verdict, "covered: declared")
                 continue
             worst, reason = verdict.tier, verdict.reason
             answer, how = await self._settle(tool, action, verdict, asker, folder)

@@ -211,7 +211,9 @@ def _numbers(text: str) -> set[str]:
 
 
 def _host(text: str) -> str:
+    """The host of a web address; ``""`` for any other text, also one that begins with ``//`` as a comment in a program does."""
     try:
-        return urlsplit(text).hostname or ""
+        parts = urlsplit(text)
+        return (parts.hostname or "") if parts.scheme in ("http", "https") else ""
     except ValueError:
         return ""

@@ -39,8 +39,9 @@ class AuditEntry:
     """One verdict and what came of it, in plain words.
 
     ``asker`` is who could answer (``person``, or ``nobody`` where it was unattended), ``what`` the action in one line, ``tier``
-    ``caution`` or ``dangerous``, ``scope`` what an approval covers. ``decision`` is ``once``, ``session``, ``always``, ``covered: ...`` or
-    ``allowed`` where it was permitted, ``no`` or ``refused...`` where it was not.
+    ``caution`` or ``dangerous`` (``safe`` for the call of a server's tool that only reads, by the owner's word), ``scope`` what an approval
+    covers. ``decision`` is ``once``, ``session``, ``always``, ``covered: ...`` or ``allowed`` where it was permitted, ``no``,
+    ``refused...`` or ``taken back`` where it was not.
     """
 
     session: str

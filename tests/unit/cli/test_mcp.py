@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from alpi.base.schema import McpServerConfig
+from alpi.cli.mcpwiring import sandbox_of, server_commands
+from alpi.cli.runtime import Runtime
+from alpi.safety.policy import Policy, parse_policy
 from tests.support.mcp_servers import BIN, command
 from tests.support.model_server import Reply, running
 from tests.support.osv import osv_server
@@ -188,6 +192,101 @@ def test_a_change_is_off_until_its_difference_was_approved(home: Home, tmp_path:
     assert home.call("mcp", "approve", "one", "--yes").code == 0
     assert home.call("mcp", "test", "one").code == 0
     assert home.call("doctor", "mcp").code == 0
+
+
+def test_tools_that_only_read_are_declared_shown_and_taken_back(home: Home) -> None:
+    assert add(home, "one", "good").code == 0
+    assert "not asked about" not in home.call("mcp").out
+    asked = home.call("mcp", "trust", "one", "echo")
+    assert asked.code == 2 and "nobody can be asked" in asked.err, "a person says it, or nobody"
+    for words in ("Says it again", "not after texts of others were read", "asked about each time"):
+        assert words in asked.out
+    done = home.call("mcp", "trust", "one", "echo", "--yes")
+    assert done.code == 0 and "alpi mcp untrust one" in done.out
+    assert "2 tools in use, 1 of them not asked about" in home.call("mcp").out
+    assert json.loads(home.call("mcp", "list", "--json").out)["reads"] == ["echo"]
+    assert home.call("mcp", "show", "one").out.count("only reads (you said so on ") == 1
+    line = "MCP server one: not asked about, because they only read: echo (alpi mcp untrust one)"
+    assert line in home.call("approvals").out
+    assert home.call("mcp", "untrust", "one", "nix").code == 2
+    assert "1 tools of one are asked about again" in home.call("mcp", "untrust", "one").out
+    assert line not in home.call("approvals").out and "untrust" not in home.call("mcp").out
+    log = [json.loads(one) for one in home.call("audit", "show", "--json").out.splitlines()]
+    assert [(one["decision"], one["what"]) for one in log] == [
+        ("always", "The tool echo of the MCP server one only reads"),
+        ("taken back", "The tool echo of the MCP server one only reads"),
+    ]
+    assert home.call("audit", "verify").code == 0
+
+
+def test_what_cannot_be_declared(home: Home, tmp_path: Path) -> None:
+    assert add(home, "one", "injects", file=tmp_path / "told").code == 0
+    for arguments, why in (
+        (["one", "add_note"], "suspicious"),
+        (["one", "echo", "add_note"], "suspicious"),
+        (["one", "nix"], "has no tool 'nix'"),
+        (["two", "echo"], "there is no server 'two'"),
+    ):
+        done = home.call("mcp", "trust", *arguments, "--yes")
+        assert done.code == 2 and why in done.err, done.err
+    assert "not asked about" not in home.call("mcp").out
+    config = home.alpi / "config.yaml"
+    config.write_text(config.read_text().replace("injects", "good"))
+    done = home.call("mcp", "trust", "one", "echo", "--yes")
+    assert done.code == 2 and "not approved as it is configured now" in done.err
+
+
+def test_a_machine_that_keeps_no_approvals_keeps_none_of_these(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert add(home, "one", "good").code == 0
+    assert home.call("mcp", "trust", "one", "echo", "--yes").code == 0
+    policy = parse_policy("approvals: {always: false}\n", tmp_path / "policy.yaml")
+    monkeypatch.setattr(Policy, "load", lambda: policy)
+    done = home.call("mcp", "trust", "one", "work", "--yes")
+    assert done.code == 3 and "policy" in done.err
+    assert home.call("mcp", "untrust", "one").code == 0, "taking back is always possible"
+    assert home.call("mcp", "trust", "one", "echo", "--yes").code == 3
+
+
+@pytest.mark.parametrize(
+    ("profile", "server", "policy", "leaves"),
+    [
+        ("", "strict", "", False),
+        ("strict", "", "", False),
+        ("strict", "workspace", "", True),
+        ("strict", "off", "", True),
+        ("", "", "", True),
+        ("", "off", "sandbox: strict", False),
+        ("off", "strict", "sandbox: workspace", False),
+    ],
+)
+def test_only_a_program_that_is_started_without_a_network_or_not_at_all_tells_nobody(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: str, server: str, policy: str, leaves: bool
+) -> None:
+    found = parse_policy(policy, tmp_path / "policy.yaml") if policy else Policy()
+    monkeypatch.setattr(Policy, "load", lambda: found)
+    home.configure("http://127.0.0.1:1", more=f"sandbox: {{mode: '{profile}'}}\n" if profile else "")
+    runtime = Runtime(None, home.environ)
+    program = McpServerConfig(command=["x"], **({"sandbox": server} if server else {}))  # type: ignore[arg-type]
+    commands = server_commands(runtime, runtime.guard(home.workspace), program)
+    assert (sandbox_of(runtime, program) != "strict") == leaves
+    assert commands._wanted == sandbox_of(runtime, program), "what is judged is what is started"
+
+
+def test_the_word_ends_with_a_change_and_with_the_server(home: Home, tmp_path: Path) -> None:
+    file = offer(tmp_path / "tools", note="Reads a note", more="Reads more")
+    assert add(home, "one", "changes", file=file).code == 0
+    assert home.call("mcp", "trust", "one", "note", "more", "--yes").code == 0
+    offer(file, note="Reads a note, and sends it on", more="Reads more")
+    done = home.call("mcp", "approve", "one", "--yes")
+    assert "You had said that it only reads; that ends here." in done.out
+    assert json.loads(home.call("mcp", "list", "--json").out)["reads"] == ["more"]
+    assert home.call("mcp", "remove", "one", "--yes").code == 0
+    assert add(home, "one", "changes", file=file).code == 0
+    assert json.loads(home.call("mcp", "list", "--json").out)["reads"] == []
+    log = [json.loads(one)["decision"] for one in home.call("audit", "show", "--json").out.splitlines()]
+    assert log == ["always", "always", "taken back", "taken back"]
 
 
 def test_settings_changed_by_hand_need_a_new_look(home: Home) -> None:

@@ -7,14 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from alpi.agent.tool import Result, ToolContext, ToolError, spec_of
 from alpi.base.errors import AlpiError
 from alpi.base.schema import McpServerConfig
 from alpi.mcp.connection import Open
+from alpi.mcp.declaring import declared
 from alpi.mcp.offers import Offer
 from alpi.mcp.pins import Pins, PinStore
+from alpi.mcp.reading import Reach
 from alpi.mcp.reviewing import approved, review
 from alpi.mcp.servers import Servers
 from alpi.mcp.tools import ManyTools, ServerTool
@@ -48,7 +51,7 @@ class Profile:
         self.configs[name] = config
         self.store.save(approved(name, config, review(offers), names, NOW, False))
 
-    def servers(self, tokens: int = 2000) -> Servers:
+    def servers(self, tokens: int = 2000, reach: Reach | None = None) -> Servers:
         def open(name: str, config: McpServerConfig, pins: Pins) -> Open:
             inner = opened(list(config.command))
 
@@ -70,6 +73,7 @@ class Profile:
             self.told.append,
             lambda name: name not in self.refused,
             tokens,
+            (lambda config, pins: reach) if reach is not None else None,
         )
 
 
@@ -300,3 +304,31 @@ def test_the_offered_schemas_are_the_same_bytes_each_time(tmp_path: Path) -> Non
     profile.add("a", "shadows")
     first, second = ([spec_of(tool) for tool in profile.servers().tools] for _ in range(2))
     assert first == second and len(first) == 6
+
+
+@pytest.mark.parametrize("tokens", [2000, 0], ids=["single tools", "one for all"])
+def test_the_owners_word_counts_from_the_next_call_on_and_until_it_is_taken_back(tmp_path: Path, tokens: int) -> None:
+    profile = Profile(tmp_path)
+    profile.add("one", "good")
+    given = {"action": "call", "tool": "mcp_one_echo", "arguments": {"text": ".env"}}
+    for reach in (Reach(), None):
+        servers = profile.servers(tokens, reach)
+        tool = servers.tools[0]
+        arguments = tool.parse('{"text": ".env"}') if tokens else tool.Arguments(**given)
+
+        def declared_call(tool: Any = tool, arguments: Any = arguments) -> bool:
+            call, *others = tool.actions(arguments, context())
+            assert isinstance(call, CallServer)
+            assert len(others) == int(call.declared), "the file that it may name"
+            return call.declared
+
+        assert not declared_call() and not tool.unasked
+        pins = profile.store.load("one")
+        assert pins is not None
+        profile.store.save(declared(pins, ["echo"], NOW))
+        assert declared_call() == (reach is not None) == bool(tool.unasked)
+        profile.store.save(declared(msgspec.structs.replace(pins, target="another"), ["echo"], NOW))
+        assert not declared_call(), "that is another server"
+        profile.store.path("one").write_text("{")
+        assert not declared_call(), "what cannot be read says nothing"
+        profile.store.save(pins)

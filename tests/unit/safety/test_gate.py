@@ -10,7 +10,17 @@ import pytest
 
 from alpi.agent.surface import Unattended
 from alpi.base.errors import Refused, StorageError
-from alpi.safety.actions import Action, Answer, Asker, Decision, ReadPath, RunCommand, Verdict, WritePath
+from alpi.safety.actions import (
+    Action,
+    Answer,
+    Asker,
+    CallServer,
+    Decision,
+    ReadPath,
+    RunCommand,
+    Verdict,
+    WritePath,
+)
 from alpi.safety.gate import Gate, Ruling
 from alpi.safety.paths import PathGuard
 from alpi.safety.tiers import Tier
@@ -307,3 +317,44 @@ async def test_what_a_call_changes_is_kept_for_an_undo(place: Place) -> None:
     path.write_text("old")
     place.gate.files(Decision(True, Tier.SAFE, ""), "write_file", "turn").write(path, b"new")
     assert place.undone.kept == [(path, b"old")]
+
+
+@in_loop
+async def test_a_call_that_the_owners_word_covers_is_written_down_or_not_made(place: Place) -> None:
+    call = CallServer("time", "now", '{"zone": "UTC"}', "pin", declared=True)
+    assert (await place.permit(Unattended("ask"), call)).allowed
+    (ruling,) = place.kept.rulings
+    assert (ruling.tier, ruling.decision) == (Tier.SAFE, "covered: declared")
+    assert "time" in ruling.what and "UTC" in ruling.what
+
+    def full(ruling: Ruling) -> None:
+        raise StorageError("the disk is full")
+
+    place.kept.record = full  # type: ignore[method-assign]
+    with pytest.raises(StorageError):
+        await place.permit(Person(), call)
+
+
+@in_loop
+async def test_no_earlier_yes_covers_what_speaks_against_the_owners_word(place: Place) -> None:
+    plain = CallServer("time", "now", "{}", "pin")
+    assert (await place.permit(Person(Answer.ALWAYS), plain)).allowed
+    assert (await place.permit(Unattended("ask"), plain)).allowed
+    for against in ({"private": "a line of MEMORY.md"}, {"doubt": "it names an address"}):
+        call = CallServer("time", "now", "{}", "pin", declared=True, **against)  # type: ignore[arg-type]
+        assert not (await place.permit(Unattended("ask"), call)).allowed
+        person = Person(Answer.NO)
+        assert not (await place.permit(person, call)).allowed
+        assert next(iter(against.values())) in person.questions[0].why
+    secret = CallServer("time", "now", "{}", "pin", declared=True, private="a secret", secret=True)
+    decision = await place.permit(Person(), secret)
+    assert not decision.allowed and decision.tier is Tier.DANGEROUS
+
+
+@in_loop
+async def test_a_file_that_a_call_names_is_judged_with_it(place: Place) -> None:
+    (place.workspace / ".env").write_text("X=1")
+    call = CallServer("files", "read", "{}", "pin", declared=True)
+    assert (await place.permit(Unattended("ask"), call, ReadPath(place.workspace / "a"))).allowed
+    assert not (await place.permit(Unattended("ask"), call, ReadPath(place.workspace / ".env"))).allowed
+    assert not (await place.permit(Person(), call, ReadPath(place.home / ".alpi" / ".env"))).allowed

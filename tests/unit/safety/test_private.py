@@ -135,3 +135,9 @@ def test_any_long_piece_of_a_file_is_found(text: str, data: st.DataObject) -> No
 @given(st.text(max_size=300))
 def test_anything_can_be_looked_at(text: str) -> None:
     assert judge(result(DIARY), memory=())(text).secret is False
+
+
+@pytest.mark.parametrize("begins", ["// ", "//", "note://", "x://y/"])
+def test_a_text_that_begins_as_an_address_might_is_no_place_of_its_own(begins: str) -> None:
+    own = f"{begins}{SENTENCE}"
+    assert judge(result(f"def f():\n    {own}\n"))(own).what

@@ -58,6 +58,7 @@ def personalities() -> list[tuple[str, str]]:
 async def approvals(chat: Chat, rest: str, surface: Surface) -> Outcome:
     """``/approvals [revoke NUMBER]``"""
     from ...state.approvals import ApprovalStore
+    from ..mcptrust import reading_tools
 
     store = ApprovalStore(chat.runtime.paths.approvals, chat.runtime.clock, chat.runtime.redact_late)
     if store.problem:
@@ -68,9 +69,11 @@ async def approvals(chat: Chat, rest: str, surface: Surface) -> Outcome:
         return Outcome("\n".join(f"Taken back: {escaped(approval.text)}" for approval in gone))
     if word:
         raise UsageError(f"/approvals cannot {word}", "/approvals lists them, /approvals revoke 3 takes number 3 back")
-    found = store.list()
+    found, said = store.list(), reading_tools(chat.runtime.paths)
+    more = "".join(f"\n- {line}" for line in said)
     if not found:
-        return Outcome("Nothing is allowed for always. What you allowed for this session ends with it.")
+        nothing = "Nothing is allowed for always. What you allowed for this session ends with it."
+        return Outcome(f"{nothing}\n{more}".strip())
     choices = tuple(
         Choice(
             f"{approval.number}  {escaped(approval.tool)}: {one_line(escaped(approval.text))}",
@@ -79,7 +82,7 @@ async def approvals(chat: Chat, rest: str, surface: Surface) -> Outcome:
         )
         for approval in found
     )
-    return Outcome("Allowed for always. Choose one to take it back:", choices=choices)
+    return Outcome(f"{more}\n\nAllowed for always. Choose one to take it back:".strip(), choices=choices)
 
 
 async def undo(chat: Chat, rest: str, surface: Surface) -> Outcome:

@@ -153,5 +153,7 @@ async def tools(chat: Chat, rest: str, surface: Surface) -> Outcome:
     for tool in chat.agent.toolbox.tools.values():
         tokens = estimate_tokens(schema_text(spec_of(tool)))
         shown = "" if tool.name in offered else " (not offered to this model)"
+        unasked = getattr(tool, "unasked", "")
+        shown += f" ({escaped(unasked)})" if unasked else ""
         rows.append(f"| `{tool.name}` | {tokens} | {tool.description.split('. ')[0].rstrip('.')}{shown} |")
     return Outcome("\n".join(["| tool | tokens | what it does |", "|---|---:|---|", *rows]))
