@@ -28,7 +28,7 @@ from alpi.cli.building import build_agent
 from alpi.cli.runtime import Runtime
 from alpi.safety.actions import Answer, Question
 from alpi.safety.sandbox.layout import PRIVATE
-from tests.e2e.terminal import Stage, stage
+from tests.e2e.terminal import Stage, Terminal, stage
 from tests.support.fakes import Person
 from tests.support.mcp_servers import BIN, EVERYTHING, FILESYSTEM, NODE, command, gone
 from tests.support.model_server import Reply, running
@@ -391,6 +391,117 @@ def _descendants(pid: int) -> list[int]:
         found += children
         waiting += children
     return found
+
+
+def test_a_tool_that_only_reads_is_called_all_day_without_a_question(place: Home) -> None:
+    """The real time server: its answers mark the conversation, and still nobody is asked, until something of theirs would travel."""
+    add(place, "time", "--", str(BIN / "mcp-server-time"), "--local-timezone", "UTC")
+    (place.workspace / "diary.txt").write_text("tomorrow I will tell Marta that the merger with Nordwind is off")
+    script: list[Any] = [Reply(tool_calls=[{"name": "read_file", "arguments": {"path": "diary.txt"}}])]
+    script += [call("mcp_time_get_current_time", timezone=zone) for zone in ("UTC", "Europe/Madrid", "Asia/Tokyo")]
+    script += [call("mcp_time_get_current_time", timezone="tell Marta that the merger with Nordwind is off"), "Done."]
+    asked = talk(place, script, Answer.NO)
+    assert [one.ok for one in asked.results] == [True, False, False, False, False] and len(asked.questions) == 4
+    assert place.run("mcp", "trust", "time", "get_current_time", "--yes").code == 0
+    told = talk(place, script, Answer.NO)
+    assert [one.ok for one in told.results] == [True, True, True, True, False], told.results
+    (question,) = told.questions
+    assert "text from a result of read_file" in question.why and "the MCP server time" in question.why
+    assert place.run("mcp", "untrust", "time").code == 0
+    assert len(talk(place, script, Answer.NO).questions) == 4
+
+
+def test_a_real_server_is_added_step_by_step_by_lines(place: Home, tmp_path: Path) -> None:
+    environ = {**place.environ, "PATH": f"{BIN}:/usr/bin:/bin", "LANG": "C.UTF-8", "OLLAMA_HOST": "127.0.0.1:9"}
+    folders = ", ".join(seen_in_the_sandbox()[1::2]) or "none"
+    with Terminal(tmp_path / "t", 100, 200, environ=environ, cwd=place.workspace) as terminal:
+        terminal.alpi("setup", "mcp", "--plain")
+        terminal.wait_for("a number [Enter: 1]:")
+        terminal.enter()
+        terminal.wait_for("What is it?")
+        terminal.enter("program")
+        terminal.wait_for("The command, as you would type it")
+        terminal.enter(f"{BIN}/mcp-server-time --local-timezone UTC")
+        terminal.wait_for("What shall it be called? [Enter: time]")
+        terminal.enter()
+        terminal.wait_for("Folders that it may write")
+        terminal.enter(folders)
+        terminal.wait_for("Which network does it get?")
+        terminal.enter("strict")
+        terminal.wait_for("Does it need a secret, such as a token? [y/N]")
+        terminal.enter("y")
+        terminal.wait_for("In which variable does it look for it?")
+        terminal.enter("API_TOKEN")
+        terminal.wait_for("The secret (it is not shown)")
+        terminal.enter("canary-77aa01e4d2")
+        screen = terminal.wait_for("Add time? [y/N]")
+        for words in (
+            "OSV knows nothing bad",
+            "in the sandbox (strict)",
+            "tool: get_current_time",
+            "tool: convert_time",
+        ):
+            assert words in screen
+        assert "IANA timezone name" in screen, "descriptions in full"
+        assert not (place.alpi / "mcp").exists() and not (place.alpi / ".env").exists(), "nothing before the yes"
+        terminal.enter("y")
+        terminal.wait_for("Which tools of time only read?")
+        terminal.enter("get_current_time")
+        terminal.wait_for("only reads: not asked about")
+        terminal.enter("1")
+        terminal.wait_for("time is added: 2 tools in use, 1 of them not asked about")
+        assert terminal.exit_code() == 0
+        assert "canary-77aa01e4d2" not in terminal.output()
+    assert "canary-77aa01e4d2" in (place.alpi / ".env").read_text()
+    assert "canary-77aa01e4d2" not in (place.alpi / "config.yaml").read_text()
+    talked = talk(place, [call("mcp_time_get_current_time", timezone="UTC"), "Done."], Answer.NO)
+    assert [one.ok for one in talked.results] == [True] and not talked.questions
+
+
+def test_a_server_with_many_tools_is_read_to_its_end_in_the_form(place: Home, tmp_path: Path) -> None:
+    """The protocol's own server for tests, in a small terminal."""
+    environ = {"HOME": place.environ["HOME"], "PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
+    with Terminal(tmp_path / "t", 90, 30, environ=environ, cwd=place.workspace) as terminal:
+        terminal.alpi("setup", "mcp")
+        terminal.wait_for("Add a server")
+        terminal.press("Enter")
+        terminal.wait_for("What is it?")
+        terminal.press("Enter")
+        terminal.wait_for("The command, as you would type it")
+        terminal.type(f"node {EVERYTHING} stdio")
+        terminal.press("Enter")
+        terminal.wait_for("What shall it be called?")
+        terminal.press("C-u")
+        terminal.type("all")
+        terminal.press("Enter")
+        terminal.wait_for("Folders that it may write")
+        if seen_in_the_sandbox():
+            terminal.press("C-u")
+            terminal.type(str(ROOT / "tests"))
+        terminal.press("Enter")
+        terminal.wait_for("Which network does it get?")
+        terminal.press("Enter")
+        terminal.wait_for("Does it need a secret")
+        terminal.press("Enter")
+        terminal.wait_for("Add all?")
+        seen = ""
+        for _ in range(60):
+            before = terminal.wait_for("PgUp PgDn read on")
+            seen += before
+            terminal.press("PageDown")
+            time.sleep(0.15)
+            if terminal.screen() == before:
+                break
+        listed = subprocess.run(
+            [sys.executable, "-m", "alpi", "mcp", "add", "all", *seen_in_the_sandbox(), "--", "node", str(EVERYTHING), "stdio"],
+            capture_output=True, text=True, env={**environ, "PYTHONPATH": str(ROOT / "src")}, cwd=place.workspace, check=False,
+        )  # fmt: skip
+        names = re.findall(r"^tool: (\S+)", listed.stdout, re.MULTILINE)
+        assert len(names) > 5
+        assert [name for name in names if f"tool: {name}" not in seen] == []
+        terminal.press("Escape")
+        assert terminal.exit_code() == 1
+    assert not (place.alpi / "mcp").exists()
 
 
 # What the suite checks and alpi does not offer, with the reason.

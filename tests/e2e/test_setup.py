@@ -79,7 +79,7 @@ def test_from_nothing_to_an_answer_by_lines(tmp_path: Path) -> None:
         terminal.wait_for("~/projects")
         terminal.enter("~/projects")
         terminal.wait_for("The workspace is ~/projects.")
-        terminal.wait_for("a number [Enter: 8]:")
+        terminal.wait_for("a number [Enter: 9]:")
         terminal.enter()
         assert terminal.exit_code() == 0
         assert "\x1b[2J" not in terminal.output(), "the screen was never cleared"

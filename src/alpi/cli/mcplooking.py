@@ -84,28 +84,40 @@ def check_packages(runtime: Runtime, config: McpServerConfig) -> str:
         UsageError: an exact version is missing. Refused: one is known to be bad. OsvUnreachable: it could not be asked.
     """
     import asyncio
-    import shutil
+
+    return asyncio.run(packages_checked(runtime, config))
+
+
+async def packages_checked(runtime: Runtime, config: McpServerConfig) -> str:
+    """The same, inside an event loop."""
+    import asyncio
 
     from ..mcp.packages import sources_of
 
     if config.url:
         return "packages  none of ours to check: it runs elsewhere"
     environment = {**runtime.commands(_guard(runtime)).environment()}
-    program = shutil.which(str(Path(config.command[0]).expanduser()), path=environment.get("PATH"))
+    program = await asyncio.to_thread(_program, config.command[0], environment.get("PATH"))
     if program is None:
         raise UsageError(f"there is no program {config.command[0]!r}", "Install it, or give its whole path")
     sources = sources_of(config.command, program)
     packages = sources.packages
     if sources.installed is not None:
-        packages = _lookup(sources.installed, environment)
+        packages = await asyncio.to_thread(_lookup, sources.installed, environment)
     if not packages:
         return f"packages  not checked: {sources.unknown or 'it is a program of your own, of no package that is known'}"
-    bad = asyncio.run(_ask_osv(runtime, packages))
+    bad = await _ask_osv(runtime, packages)
     if bad:
         raise Refused("; ".join(map(str, bad[:5])), "It was not started. Choose a version without known faults")
     first = f"{packages[0].name} {packages[0].version}"
     others = f" and {len(packages) - 1} that it needs" if len(packages) > 1 else ""
     return f"packages  {first}{others}: OSV knows nothing bad of them"
+
+
+def _program(word: str, path: str | None) -> str | None:
+    import shutil
+
+    return shutil.which(str(Path(word).expanduser()), path=path)
 
 
 def _lookup(installed: Installed, environment: dict[str, str]) -> tuple[Package, ...]:
@@ -172,17 +184,19 @@ def examine(runtime: Runtime, names: Sequence[str] = ()) -> list[Examined]:
     wanted = {name: config for name, config in servers.items() if (name in names if names else config.enabled)}
 
     async def work() -> list[Examined]:
-        return list(await asyncio.gather(*(_examine(runtime, name, config) for name, config in wanted.items())))
+        return list(await asyncio.gather(*(examined(runtime, name) for name in wanted)))
 
     return asyncio.run(work()) if wanted else []
 
 
-async def _examine(runtime: Runtime, name: str, config: McpServerConfig) -> Examined:
+async def examined(runtime: Runtime, name: str) -> Examined:
+    """How one of the profile's servers stands, inside an event loop."""
     from ..mcp.names import server_problem
     from ..mcp.pins import difference, target_of
     from ..mcp.servers import config_problem
     from .mcpwiring import pin_store
 
+    config = runtime.config.mcp.servers[name]
     approve = f"Look at them: alpi mcp approve {name}"
     problem = server_problem(name, runtime.config.mcp.servers) or config_problem(config)
     if problem:

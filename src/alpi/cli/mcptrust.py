@@ -99,7 +99,7 @@ def _record(runtime: Runtime, pins: Pins, tool: str, decision: str, surface: str
     AuditLog(runtime.paths.logs, runtime.clock, runtime.redact_late).record(entry)
 
 
-def forget(runtime: Runtime, name: str) -> None:
+def forget(runtime: Runtime, name: str, surface: str = "terminal") -> None:
     """A server is removed, and with it what was approved and said of it."""
     from .mcpwiring import pin_store
 
@@ -110,7 +110,7 @@ def forget(runtime: Runtime, name: str) -> None:
         old = None
     for pin in old.tools if old is not None else ():
         if old is not None and old.reads(pin):
-            _record(runtime, old, pin.offer.name, "taken back", "terminal")
+            _record(runtime, old, pin.offer.name, "taken back", surface)
     store.forget(name)
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..base.errors import NotConfigured, Refused, UsageError
+from .mcpsetup import NEEDED, set_mcp, setup_options
 
 if TYPE_CHECKING:
     import argparse
@@ -33,6 +34,7 @@ Without a terminal, or in a script, each choice has its options:
   alpi setup sandbox workspace
   alpi setup services --listen 100.64.0.7:7423 --install
   alpi setup peers --card 'alp1 …' --id nas
+  alpi setup mcp --add time --command 'uvx mcp-server-time==2026.10.19' --yes
 
 Leaving a question (Esc, or Ctrl-D) leaves its section, and nothing of it is written. docs/QUICKSTART.md, docs/MODELS.md
 """
@@ -45,6 +47,7 @@ NEEDS: Mapping[str, str] = MappingProxyType(
         "sandbox": "alpi setup sandbox MODE",
         "services": "alpi setup services --install (or --off, --listen ADDRESS)",
         "peers": "alpi setup peers --card CARD",
+        "mcp": NEEDED,
     }
 )
 
@@ -88,6 +91,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     peers.add_argument(
         "--allow", metavar="METHOD", nargs="*", default=["link.ping"], help="what it may do here (link.ping)"
     )
+    mcp = _section(sections, "mcp", "MCP servers and which of their tools are used", set_mcp)
+    setup_options(mcp)
 
 
 def _section(

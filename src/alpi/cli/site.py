@@ -25,6 +25,7 @@ def site_of(runtime: Runtime) -> Site:
     from ..setup.site import Site
     from .connect import Connections
     from .linkdesk import LinkDesk
+    from .mcpdesk import McpDesk
 
     def connections(config: Config, secrets: Secrets) -> Connections:
         return Connections(config, secrets, runtime.paths, runtime.clock, runtime.redact_late)
@@ -48,6 +49,7 @@ def site_of(runtime: Runtime) -> Site:
         spent=lambda: _spent(_fresh(runtime)),
         fetch_local=lambda report: fetch_local(runtime.environ, report),
         links=lambda: LinkDesk(_fresh(runtime)),
+        servers_desk=lambda: McpDesk(_fresh(runtime)),
     )
 
 

@@ -1,7 +1,7 @@
 """All sections of setup, in the order in which a person wants them, and the menu that shows where each stands.
 
 A new section is a module with ``run_X(site, ask)`` and ``state_of_X(site)`` and one line in ``SECTIONS``; its options without a
-terminal are a function in cli/setup.py. To come with their features: Gateways, MCP.
+terminal are a function in cli/setup.py. To come with its feature: Gateways.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ..base.paths import DEFAULT
 from .budget import run_budget, state_of_budget
 from .interview import Interview, Left, Option
 from .links import run_peers, run_services, state_of_peers, state_of_services
+from .mcp import run_mcp, state_of_mcp
 from .model import run_model, state_of_model
 from .personality import run_personality, state_of_personality
 from .sandbox import run_sandbox, state_of_sandbox
@@ -41,6 +42,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("sandbox", "Sandbox", state_of_sandbox, run_sandbox),
     Section("services", "Services", state_of_services, run_services),
     Section("peers", "Peers", state_of_peers, run_peers),
+    Section("mcp", "MCP", state_of_mcp, run_mcp),
 )
 
 

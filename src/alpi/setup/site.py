@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..base.clock import Clock
 from ..base.config import load_config
@@ -18,8 +18,12 @@ from ..safety.policy import Policy
 
 if TYPE_CHECKING:
     from ..agent.accounts import Accounts
+    from ..base.schema import McpServerConfig
+    from ..mcp.pins import Pins
+    from ..mcp.reviewing import Looked
     from ..safety.paths import PathGuard
     from ..safety.sandbox import Backend
+    from .wanted import Wanted
 
 
 class Connections(Protocol):
@@ -90,6 +94,50 @@ class Desk(Protocol):
         ...
 
 
+class ServerDesk(Protocol):
+    """The profile's MCP servers, as setup needs them (cli/mcpdesk.py)."""
+
+    def settings(self, wanted: Wanted) -> tuple[dict[str, Any], McpServerConfig]:
+        """A server's settings, as they are written and as they are used.
+
+        Raises:
+            UsageError: something that was typed cannot be taken.
+        """
+        ...
+
+    def address_problem(self, text: str) -> str:
+        """Why a text is no server's address, or ``""``."""
+        ...
+
+    async def checked(self, config: McpServerConfig) -> str:
+        """Ask about the packages that a server's command runs; what was found out, in one line.
+
+        Raises:
+            AlpiError: one is known to be bad, or it could not be asked. Nothing was started.
+        """
+        ...
+
+    async def look(self, name: str, config: McpServerConfig, keys: Mapping[str, str]) -> Looked:
+        """Connect to a server and see what it offers. ``keys``: secrets that are not stored yet.
+
+        Raises:
+            AlpiError: it cannot be reached.
+        """
+        ...
+
+    async def examine(self, name: str) -> tuple[bool, str]:
+        """Connect to a configured server: whether it offers what was approved, and how it stands, in words."""
+        ...
+
+    def keep(self, pins: Pins) -> None:
+        """Write what was approved."""
+        ...
+
+    def forget(self, name: str) -> None:
+        """Remove what was approved of a server."""
+        ...
+
+
 Report = Callable[[str], None]
 
 
@@ -109,7 +157,8 @@ class Site:
     ``connections``: providers for a configuration that may not be written yet. ``accounts``: the ledger, or ``None``. ``spent``: what
     the profile used today, in words, or ``""``. ``fetch_local``: gets the built-in model's weights, telling how far it is; raises
     ProviderError or NotConfigured. ``no_local``: why that model cannot run here, or ``""``. ``servers``: model servers that may run on
-    this machine, looked for at their usual addresses.
+    this machine, looked for at their usual addresses. ``typed``: what was typed in a section that was left, by its
+    name, to be offered again; it is never written, and no secret is in it.
     """
 
     paths: ProfilePaths
@@ -126,7 +175,9 @@ class Site:
     spent: Callable[[], str]
     fetch_local: Callable[[Report], Awaitable[None]]
     links: Callable[[], Desk]
+    servers_desk: Callable[[], ServerDesk]
     no_local: Callable[[], str] = no_local
+    typed: dict[str, object] = field(default_factory=dict)
     servers: tuple[Preset, ...] = tuple(found for found in PRESETS if found.kind == "openai" and not found.key_needed)
 
     def config(self) -> Config:

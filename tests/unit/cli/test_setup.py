@@ -159,6 +159,7 @@ def test_the_other_sections(home: Home) -> None:
         "  sandbox      off",
         "  services     answers nobody",
         "  peers        none pinned",
+        "  mcp          no server",
     ]
 
 

@@ -269,7 +269,7 @@ def test_each_section_tells_its_state_on_a_fresh_profile(home: Home) -> None:
     made: Site = site(home)
     assert {found.name: found.state(made)[1] for found in SECTIONS} == {
         "model": True, "workspace": True, "personality": False, "budget": False, "sandbox": False,
-        "services": False, "peers": False,
+        "services": False, "peers": False, "mcp": False,
     }  # fmt: skip
     assert files(home) == {}, "looking writes nothing"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -283,3 +284,37 @@ def test_what_was_told_stands_above_the_next_question_only() -> None:
         assert form.told == ["It is written."]
 
     run()
+
+
+@in_loop
+async def test_what_is_longer_than_its_place_can_be_read_to_its_end_before_the_answer() -> None:
+    async def long(ask: Interview) -> bool:
+        ask.say("\n".join(f"line {number}" for number in range(1, 101)))
+        await ask.confirm("Read?", False)
+        ask.say("short")
+        return await ask.confirm("And now?", False)
+
+    form = SetupForm(Guest(long), "work")
+    async with form.run_test(size=(80, 24)) as pilot:
+
+        def seen() -> str:
+            screen = form.screen
+            return "\n".join(strip.text for strip in screen._compositor.render_strips(screen.size))
+
+        await ready(pilot, form)
+        await pilot.pause()
+        assert "line 1 " in seen() and "line 100" not in seen() and "PgUp PgDn read on" in seen()
+        read: set[str] = set()
+        for _ in range(20):
+            read |= set(re.findall(r"line \d+", seen()))
+            await pilot.press("pagedown")
+            await pilot.pause()
+        assert len(read) == 100, "a page at a time leaves out nothing"
+        await pilot.press("pageup")
+        await pilot.pause()
+        assert "line 100" not in seen()
+        await pilot.press("y")
+        await pilot.pause()
+        await pilot.pause()
+        assert "short" in seen() and "PgUp" not in seen()
+        await pilot.press("y")

@@ -55,6 +55,11 @@ WAY: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("an amount that is none", ("escape",), "What shall"),
     ("the menu once more", ("down", "down", "down", "enter"), "How much"),
     ("the sandbox", ("escape",), "What shall"),
+    ("the menu for the last time", (*("down",) * 6, "enter"), "MCP servers"),
+    ("the servers", ("enter",), "What is it?"),
+    ("a new server", ("enter",), "The command"),
+    ("its command", (*"uvx 'x", "enter"), "The command"),
+    ("a command that is none", ("escape",), "What shall"),
 )
 
 

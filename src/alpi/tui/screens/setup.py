@@ -97,6 +97,8 @@ class SetupForm(App[None]):
         Binding("ctrl+d", "leave", priority=True, show=False),
         Binding("ctrl+c", "abandon", priority=True, show=False),
         Binding("ctrl+q", "abandon", priority=True, show=False),
+        Binding("pageup", "read(-1)", priority=True, show=False),
+        Binding("pagedown", "read(1)", priority=True, show=False),
     ]
 
     def __init__(self, flow: Flow, profile: str, palette: Palette = DARK, colour: bool = True) -> None:
@@ -161,6 +163,22 @@ class SetupForm(App[None]):
         """Ctrl-C: end it all. What is not written yet never is."""
         if self.flowing is not None:
             self.flowing.cancel()
+
+    async def action_read(self, pages: int) -> None:
+        """Page through what was told, where it is longer than its place; else through the list."""
+        told = self.query_one("#told", VerticalScroll)
+        if told.max_scroll_y > 0:
+            told.scroll_relative(y=pages * max(1, told.size.height - 1), animate=False)
+        elif self.query("#rows"):
+            await self.query_one("#rows", OptionList).run_action("page_down" if pages > 0 else "page_up")
+
+    def _show_keys(self, keys: str) -> None:
+        """The keys of a question; with those for reading, where what was told does not fit."""
+        if self._answer is None:
+            return  # answered already
+        told = self.query_one("#told", VerticalScroll)
+        keys = f"PgUp PgDn read on · {keys}" if told.max_scroll_y > 0 else keys
+        self._static("keys", Text(keys, self._look.muted, no_wrap=True, overflow="ellipsis"))
 
     # --- the interview
 
@@ -271,7 +289,8 @@ class SetupForm(App[None]):
         widgets[0].focus()
         self._static("question", Text(title, self._look.bold))
         self._static("problem", "")
-        self._static("keys", Text(keys, self._look.muted, no_wrap=True, overflow="ellipsis"))
+        self._show_keys(keys)
+        self.call_after_refresh(self._show_keys, keys)  # only then it is known what fits
         try:
             return await self._answer
         finally:
