@@ -180,7 +180,8 @@ def run_add(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         raise UsageError(problem, USAGE)
     print("\n".join(about(args.name, config)))
     print(f"  {check_packages(runtime, config)}")
-    proposal = Proposal(args.name, config, look(runtime, args.name, config))
+    looked = look(runtime, args.name, config)
+    proposal = Proposal(args.name, config, looked)
     print("\n".join(proposal.lines))
     pins = _chosen(runtime, args, proposal, f"Add {args.name}?")
     if pins is None:
@@ -214,7 +215,8 @@ def run_approve(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     print("\n".join(about(args.name, config)))
     if before is None:
         print(f"  {check_packages(runtime, config)}")
-    proposal = Proposal(args.name, config, look(runtime, args.name, config), before)
+    looked = look(runtime, args.name, config)
+    proposal = Proposal(args.name, config, looked, before)
     if proposal.same:
         print(f"{args.name} offers what you approved; nothing is to be done")
         return 0

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def trust(runtime: Runtime, name: str, tools: Sequence[str], agreed: Callable[[str], bool]) -> int:
     """Show single tools and what the word means, ask, and keep it."""
-    from ..mcp.declaring import ADVICE, MEANING, declared, note_of
+    from ..mcp.declaring import declared, note_of
     from ..mcp.pins import shown
 
     if not runtime.policy.may_approve_always:
@@ -29,7 +29,7 @@ def trust(runtime: Runtime, name: str, tools: Sequence[str], agreed: Callable[[s
         assert pin is not None
         note = note_of(pin.offer)
         print(f"{escaped(shown(pin.offer))}\n{f'({note})' if note else ''}")
-    print("\n".join(["When you say that a tool only reads:", *(f"  - {line}" for line in MEANING), ADVICE]))
+    print("\n".join(["When you say that a tool only reads:", *_meaning()]))
     if not agreed(f"Say that {', '.join(map(escaped, dict.fromkeys(tools)))} of {name} only reads?"):
         print("nothing was changed")
         return 0
@@ -137,14 +137,14 @@ def reading_tools(paths: ProfilePaths) -> list[str]:
 
 def asked_which(runtime: Runtime, pins: Pins) -> Pins:
     """Ask at the terminal which of the tools only read. Enter says it of none, and what is no tool's name is asked again."""
-    from ..mcp.declaring import ADVICE, MEANING, declared, note_of, open_tools
+    from ..mcp.declaring import declared, note_of, open_tools
     from .undo import typed
 
     fit = open_tools(pins)
     if not fit or not runtime.policy.may_approve_always:
         return pins
     print("\nEach call of a tool is asked about, unless you say here that it only reads:")
-    print("\n".join([*(f"  - {line}" for line in MEANING), ADVICE]))
+    print("\n".join(_meaning()))
     for pin in fit:
         note = note_of(pin.offer)
         print(f"    {escaped(pin.offer.name)}{f'   ({note})' if note else ''}")
@@ -154,6 +154,16 @@ def asked_which(runtime: Runtime, pins: Pins) -> Pins:
             return declared(pins, names, runtime.clock.now())
         except UsageError as error:
             print(f"{error.message}. {error.hint}".strip(), file=sys.stderr)
+
+
+def _meaning() -> list[str]:
+    """What the word means, in lines as wide as the terminal."""
+    from ..mcp.declaring import ADVICE, MEANING
+    from ..tui.terminal import columns, hanging
+
+    return [line for text in MEANING for line in hanging("  - ", 4, text, columns())] + hanging(
+        "", 0, ADVICE, columns()
+    )
 
 
 def _approved(runtime: Runtime, name: str) -> Pins:

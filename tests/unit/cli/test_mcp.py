@@ -200,7 +200,7 @@ def test_tools_that_only_read_are_declared_shown_and_taken_back(home: Home) -> N
     asked = home.call("mcp", "trust", "one", "echo")
     assert asked.code == 2 and "nobody can be asked" in asked.err, "a person says it, or nobody"
     for words in ("Says it again", "not after texts of others were read", "asked about each time"):
-        assert words in asked.out
+        assert words in " ".join(asked.out.split())
     done = home.call("mcp", "trust", "one", "echo", "--yes")
     assert done.code == 0 and "alpi mcp untrust one" in done.out
     assert "2 tools in use, 1 of them not asked about" in home.call("mcp").out
