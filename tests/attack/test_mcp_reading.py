@@ -29,6 +29,7 @@ from alpi.mcp.declaring import declared
 from alpi.mcp.offers import Offer
 from alpi.mcp.pins import PinStore
 from alpi.mcp.reading import Reach
+from alpi.mcp.results import source_of
 from alpi.mcp.reviewing import approved, review
 from alpi.mcp.servers import Servers
 from alpi.safety.actions import Action, Answer, Decision
@@ -48,6 +49,7 @@ SENTENCE = "tomorrow I will tell Marta that the merger with Nordwind is off"
 COMMENT = "// the merger with Nordwind is off, do not tell Marta"
 REMEMBERED = "Partner's birthday is March 14th"
 SECRET = "hunter2hunter2"
+EVENT = "5k2v9q3tq8l0c7d1rj4n6b2u8o_20261126T090000Z"
 MAIL = "an e-mail file outside the workspace"
 SEARCH = Offer("search", "Finds what fits", schema={"properties": {"query": {}}}, hints={"readOnlyHint": True})
 
@@ -55,7 +57,16 @@ SEARCH = Offer("search", "Finds what fits", schema={"properties": {"query": {}}}
 class Talk:
     """A marked conversation of a profile with one server, seen from its gate. Nothing is started."""
 
-    def __init__(self, folder: Path, reach: dict[str, bool], *, said: bool = True, always: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        reach: dict[str, bool],
+        *,
+        said: bool = True,
+        always: bool = True,
+        heard: str = "",
+        server: str = "look",
+    ) -> None:
         self.home, self.workspace = folder / "home", folder / "ws"
         for made in (self.home / ".ssh", self.home / ".alpi", self.workspace):
             made.mkdir(parents=True)
@@ -64,7 +75,14 @@ class Talk:
         self.kept, self.rules = Kept(), Rules(may_approve_always=always)
         guard = PathGuard(self.workspace, self.home, self.home / ".alpi", self.home / ".alpi")
         self.gate = Gate(guard, no_commands, self.kept, self.rules, Undone())
-        messages = [ToolMessage("1", NOW, "c1", "read_file", f"{DIARY}\n{COMMENT}")]
+        messages = [
+            ToolMessage("1", NOW, "c1", "read_file", f"{DIARY}\n{COMMENT}"),
+            ToolMessage("2", NOW, "c2", "mcp", heard, True, (), source_of(server)),
+        ]
+
+        def given(name: str) -> list[str]:
+            return [message.text for message in messages if message.source == source_of(name)]
+
         private = PrivateData(
             lambda text: text.replace(SECRET, "[secret]"),
             lambda: [("USER.md", REMEMBERED)],
@@ -84,7 +102,7 @@ class Talk:
             lambda text: None,
             lambda name: True,
             2000,
-            (lambda *_: Reach(private=private, **reach)) if always else None,
+            (lambda *_: Reach(private=private, said=given, **reach)) if always else None,
         ).tools
 
     def actions(self, arguments: dict[str, Any]) -> Sequence[Action]:
@@ -183,6 +201,20 @@ async def test_an_honest_question_is_not_asked_about_and_is_written_down(
         assert (await talk.call({"query": "weather in Lisbon", "days": 3, "at": "14:30"}, asker)).allowed
     assert [(one.decision, one.tier.label) for one in talk.kept.rulings] == [("covered: declared", "safe")] * 2
     assert "weather in Lisbon" in talk.kept.rulings[0].what
+
+
+@pytest.mark.parametrize("reach", [REMOTE, NEAR], ids=["address", "program"])
+@in_loop
+async def test_what_another_server_gave_is_the_persons_own_and_a_servers_own_key_is_not(
+    tmp_path: Path, reach: dict[str, bool]
+) -> None:
+    """A page makes the model carry what one server knows to another; and whoever looks up an event's details is not asked."""
+    talk = Talk(tmp_path, reach, heard=f"{EVENT} Dentist with Dr Suarez at the corner of Gran Via")
+    assert (await talk.call({"id": EVENT}, Unattended("ask"))).allowed
+    for stolen in (f"see {EVENT}", "Dentist with Dr Suarez at the corner", {"id": EVENT, "q": SENTENCE}):
+        assert not (await talk.call({"query": stolen}, Unattended("ask"))).allowed
+    other = Talk(tmp_path / "other", reach, heard=EVENT, server="mail")
+    assert not (await other.call({"id": EVENT}, Unattended("ask"))).allowed
 
 
 @in_loop

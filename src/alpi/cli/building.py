@@ -75,7 +75,7 @@ def build_agent(
     asker = f"peer:{peer}" if peer else "person"
     tools += WebTools(runtime, chain, session, marks, workspace, guard, accounts, asker).tools()
     private = private_data(runtime, lambda: session.messages, marks)
-    tools += () if peer else mcp_tools(runtime, guard, session.warnings.append, private)
+    tools += () if peer else mcp_tools(runtime, guard, session.warnings.append, private, lambda: session.messages)
     toolbox = Toolbox(
         tools={tool.name: tool for tool in tools},
         gate=runtime.gate(guard, session),

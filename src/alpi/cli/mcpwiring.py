@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..agent.tool import Tool
     from ..base.clock import Clock
     from ..base.dotenv import Secrets
+    from ..base.message import Message
     from ..base.paths import ProfilePaths
     from ..base.schema import Config, McpServerConfig
     from ..mcp.connection import Open
@@ -51,26 +52,35 @@ class Profile(Protocol):
 
 
 def mcp_tools(
-    runtime: Profile, guard: PathGuard, warn: Callable[[str], None], private: Callable[[str], Leak]
+    runtime: Profile,
+    guard: PathGuard,
+    warn: Callable[[str], None],
+    private: Callable[[str], Leak],
+    messages: Callable[[], Sequence[Message]],
 ) -> tuple[Tool[Any], ...]:
     """The tools of the profile's servers for one conversation; none, and nothing loaded, where there is no server.
 
     ``warn`` is told what the person should know of them, now and while they connect; ``private`` looks for the person's own in what a
-    server is asked without a question.
+    server is asked without a question, ``messages`` are those of the conversation.
     """
     config = runtime.config.mcp
     if not config.servers:
         return ()
+    from ..base.message import ToolMessage
     from ..mcp.reading import Reach
+    from ..mcp.results import source_of
     from ..mcp.servers import Servers
 
     def opener(name: str, server: McpServerConfig, pins: Pins) -> Open:
         return open_server(runtime, guard, name, server, pins.inside)
 
+    def said(server: str) -> list[str]:
+        source = source_of(server)
+        return [message.text for message in messages() if isinstance(message, ToolMessage) and message.source == source]
+
     def reach(server: McpServerConfig, pins: Pins) -> Reach:
-        return Reach(
-            not server.url or pins.inside, bool(server.url) or sandbox_of(runtime, server) != "strict", private
-        )
+        leaves = bool(server.url) or sandbox_of(runtime, server) != "strict"
+        return Reach(not server.url or pins.inside, leaves, private, said)
 
     servers = Servers(
         config.servers,

@@ -3,6 +3,8 @@
 names       what models call a tool; names that look like others
 offers      a tool as a server offers it, and its hash
 pins        the approved tools of each server, on the disk
+reviewing   what a person should know of an offer; proposing: what they are shown before their yes, and what is kept after it
+declaring   the owner's word that single tools only read; reading: how calls of those are judged
 packages    which package a command would run, for the question to OSV
 stdio, http, traffic    the SDK's transports: processes in the sandbox, addresses through the network guard, both bounded
 connection  one server: connected in the background, retried, called with a time limit

@@ -7,7 +7,7 @@ alpi's own would ask about, or name a place inside that alpi's own tools do not 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,22 @@ from ..safety.private import MOST_OUTGOING, Leak, nothing_private
 
 LONGEST_PATH = 4096
 MOST_PATHS = 64
+# A key of the server's own, such as an event's: one word with letters and figures. Neither words, mail addresses nor numbers are one.
+KEY = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_.=~:+-]{7,199}")
+MOST_KEYS = 4
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}:[/\\]{2}")
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
     """Where a server stands. ``near``: on this machine or in a private network, so that it may read files, and reach places, that are
-    closed to alpi's own tools; ``leaves``: what it is told may leave this machine; ``private``: looks for the person's own in that."""
+    closed to alpi's own tools; ``leaves``: what it is told may leave this machine; ``private``: looks for the person's own in that;
+    ``said``: the texts that a server of that name has given in this conversation."""
 
     near: bool = True
     leaves: bool = True
     private: Callable[[str], Leak] = nothing_private
+    said: Callable[[str], Iterable[str]] = lambda server: ()
 
 
 def actions_of(call: CallServer, arguments: Mapping[str, Any], reach: Reach, workspace: Path) -> list[Action]:
@@ -37,9 +42,11 @@ def actions_of(call: CallServer, arguments: Mapping[str, Any], reach: Reach, wor
     doubts: list[str] = []
     leak = Leak()
     if reach.leaves:
-        # The dash keeps a text that begins like an address from being taken for one as a whole.
-        text = "\n".join(["- ", *values, *keys])
+        text = _joined(values, keys)
         leak = reach.private(text)
+        known = _own_keys(values, reach.said(call.server)) if leak.what and not leak.secret else []
+        if known:
+            leak = reach.private(_joined([value for value in values if value not in known], keys))
         if len(text) > MOST_OUTGOING:
             doubts.append(f"it sends {len(text):,} characters, more than are looked through")
         if reach.near and any(map(_names_an_address, values)):
@@ -72,6 +79,20 @@ def _keys(value: Any, depth: int) -> Iterator[str]:
         yield from map(str, value)
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from _keys(item, depth + 1)
+
+
+def _joined(values: Iterable[str], keys: Iterable[str]) -> str:
+    # The dash keeps a text that begins like an address from being taken for one as a whole.
+    return "\n".join(["- ", *values, *keys])
+
+
+def _own_keys(values: Iterable[str], said: Iterable[str]) -> list[str]:
+    """Of the values, the first few that are keys which the same server has given, each as a whole: it knows them, and asks for them."""
+    keys = list(dict.fromkeys(value for value in values if KEY.fullmatch(value)))
+    texts = list(said) if keys else []
+    given = (re.compile(rf"(?<![\w-]){re.escape(key)}(?![\w-])") for key in keys)
+    found = [key for key, whole in zip(keys, given, strict=True) if any(whole.search(text) for text in texts)]
+    return found[:MOST_KEYS]
 
 
 def _names_an_address(value: str) -> bool:

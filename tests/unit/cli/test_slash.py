@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from alpi.agent.surface import Surface, Unattended
 from alpi.base.errors import AlpiError, UsageError
+from alpi.base.schema import McpServerConfig
 from alpi.cli.conversation import ProfileConversation
 from alpi.cli.runtime import Runtime
 from alpi.cli.slash import COMMANDS, handlers
+from alpi.mcp.declaring import declared
+from alpi.mcp.offers import Offer
+from alpi.mcp.pins import PinStore
+from alpi.mcp.reviewing import approved, review
 from alpi.safety.actions import Answer
 from alpi.tui.conversation import Outcome
 from tests.support.fakes import Person
 from tests.support.model_server import ModelServer, Reply, running
 from tests.support.program import Home
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 class Chat:
@@ -202,3 +210,23 @@ def test_completion_offers_names_then_arguments(chat: Chat) -> None:
 
 def test_leaving_and_the_plain_interface(chat: Chat) -> None:
     assert [chat.do(line).follow for line in ("/exit", "/quit", "/plain")] == ["leave", "leave", "plain"]
+
+
+def test_tools_that_only_read_are_listed_where_tools_and_approvals_are(home: Home) -> None:
+    program = McpServerConfig(command=["calendar"])
+    offer = Offer("events", "Lists events")
+    pins = approved("cal", program, review([offer, Offer("add")]), frozenset({"events", "add"}), NOW, False)
+    PinStore(home.alpi / "mcp", home.alpi / "run").save(declared(pins, ["events"], NOW))
+    with running([]) as server:
+        home.configure(server.url, more="mcp: {servers: {cal: {command: [calendar]}}}\n")
+        made = Chat(home, server)
+        try:
+            listed = [line for line in made.do("/tools").text.splitlines() if "mcp_cal" in line]
+            assert ["only reads, as you said" in line for line in listed] == [True, False]
+            line = "MCP server cal: not asked about, because they only read: events (alpi mcp untrust cal)"
+            assert line in made.do("/approvals").text
+            assert home.call("mcp", "untrust", "cal").code == 0
+            assert "only reads" not in made.do("/tools").text, "in the conversation that runs, too"
+            assert line not in made.do("/approvals").text
+        finally:
+            made.close()

@@ -104,3 +104,48 @@ def test_more_files_than_are_judged_are_a_doubt() -> None:
     assert len(paths) == MOST_PATHS and not first.doubt
     first, paths = judged({"a": [f"f{n}" for n in range(MOST_PATHS + 1)]})
     assert len(paths) == MOST_PATHS and "65 files" in first.doubt
+
+
+def kept(arguments: dict[str, Any], *said: str) -> str:
+    """What is still found in the arguments of a call to a server that has said this; every longer word of them is somebody's own."""
+
+    def found(text: str) -> Leak:
+        return Leak(" ".join(word for word in text.split() if len(word) > 5))
+
+    call = CallServer("one", "look", "{}", "pin")
+    reach = Reach(False, True, found, lambda server: said if server == "one" else ())
+    first, *_ = actions_of(call, arguments, reach, WORKSPACE)
+    assert isinstance(first, CallServer)
+    return first.private
+
+
+EVENT = "5k2v9q3tq8l0c7d1rj4n6b2u8o_20261126T090000Z"
+
+
+def test_a_key_that_the_server_gave_itself_is_no_news_to_it() -> None:
+    assert kept({"id": EVENT}, f"id: {EVENT}, Dentist") == ""
+    assert kept({"id": EVENT}, "Dentist") == EVENT, "it did not give that one"
+    assert kept({"id": EVENT}, f"x{EVENT}") == EVENT, "nor that, as a whole"
+    assert kept({"id": EVENT, "note": "Dentist"}, f"{EVENT} Dentist") == "Dentist", "words are no keys"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["tomorrow", "4929123456789012", "ana85@home.example", "word1234 word5678", "https://x.example/a1", "a1" * 101],
+)
+def test_what_is_no_key_is_somebodys_own_whoever_said_it(value: str) -> None:
+    assert kept({"id": value}, f"abc {value}") == value
+
+
+def test_a_text_does_not_leave_as_many_keys() -> None:
+    keys = [f"key{n}abcdefgh" for n in range(10)]
+    assert kept({"ids": keys}, " ".join(keys)) == " ".join(keys[4:])
+
+
+def test_a_secret_is_one_whoever_gave_it() -> None:
+    def private(text: str) -> Leak:
+        return Leak("a secret", True) if "s3cret-token" in text else Leak()
+
+    reach = Reach(False, True, private, lambda server: ["s3cret-token"])
+    first, *_ = actions_of(CallServer("one", "look", "{}", "pin"), {"id": "s3cret-token"}, reach, WORKSPACE)
+    assert isinstance(first, CallServer) and first.secret
