@@ -60,10 +60,11 @@ def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             print(msgspec.json.encode(approval).decode())
         else:
             print("\n".join(_lines(approval, store.expired(approval))))
-    if not found and not args.json:
-        print("nothing is allowed for always")
-    for line in () if args.json else reading_tools(profile_paths(args.profile, environ)):
+    said = [] if args.json else reading_tools(profile_paths(args.profile, environ))
+    for line in said:
         print(line)
+    if not found and not said and not args.json:
+        print("nothing is allowed for always")
     return 0
 
 

@@ -30,12 +30,12 @@ def trust(runtime: Runtime, name: str, tools: Sequence[str], agreed: Callable[[s
         note = note_of(pin.offer)
         print(f"{escaped(shown(pin.offer))}\n{f'({note})' if note else ''}")
     print("\n".join(["When you say that a tool only reads:", *_meaning()]))
-    if not agreed(f"Say that {', '.join(map(escaped, dict.fromkeys(tools)))} of {name} only reads?"):
+    if not agreed(f"Say of {name} that this only reads: {', '.join(map(escaped, dict.fromkeys(tools)))}?"):
         print("nothing was changed")
         return 0
     keep(runtime, after)
     print(
-        f"kept; it is not asked about any more, in running conversations too. To take it back: alpi mcp untrust {name}"
+        f"kept; their calls are not asked about any more, in running conversations too. To take it back: alpi mcp untrust {name}"
     )
     return 0
 

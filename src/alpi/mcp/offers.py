@@ -16,7 +16,8 @@ DEEPEST = 40
 # Parts of a JSON Schema that say nothing to a model.
 SILENT = frozenset({"$schema", "$id", "$comment"})
 
-HINTS = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
+HINTS = ("readOnlyHint", "destructiveHint", "openWorldHint")
+"""Of what the protocol lets a server claim, that which a person may want to know."""
 CLAIMS: Mapping[tuple[str, bool], str] = MappingProxyType(
     {
         ("readOnlyHint", True): "it only reads",

@@ -41,6 +41,15 @@ async def test_a_server_is_connected_listed_called_and_ended() -> None:
 
 
 @in_loop
+async def test_what_a_server_claims_of_its_tools_is_part_of_the_offer() -> None:
+    server = connection("looks")
+    search, fetch, _ = await server.offers()
+    await server.aclose()
+    assert search.hints == {"readOnlyHint": True, "openWorldHint": True} and fetch.hints == {}
+    assert search.claims == "it only reads, it reaches out to others"
+
+
+@in_loop
 async def test_a_server_that_hangs_while_it_is_connected_is_given_up() -> None:
     failed: list[str] = []
     started = time.monotonic()
