@@ -286,7 +286,8 @@ class SetupForm(App[None]):
         self._answer = asyncio.get_running_loop().create_future()
         if ready is not None:
             ready()
-        widgets[0].focus()
+        # At once, and before the question is seen: what is typed from then on belongs to it.
+        self.screen.set_focus(widgets[0])
         self._static("question", Text(title, self._look.bold))
         self._static("problem", "")
         self._show_keys(keys)
