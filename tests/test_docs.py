@@ -37,7 +37,7 @@ NOT_RUN = MappingProxyType(
         r"alpi memory (why|edit)": "needs an entry that is there, or opens an editor; tests/unit/cli/test_memory.py has both",
         r"alpi models (fetch|prepare)": "fetches or loads the local model, which the live tests do",
         r"alpi logs -f": "runs until it is stopped",
-        r"alpi mcp (add|show|approve|trust|untrust|remove) ": "needs a server; tests/e2e/test_mcp.py adds real ones",
+        r"alpi mcp (add|show|approve|trust|untrust|remove|login|logout) ": "needs a server; tests/e2e/test_mcp.py adds real ones",
         r"alpi setup mcp --": "needs a server, too",
     }
 )

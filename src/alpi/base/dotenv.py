@@ -94,6 +94,7 @@ class Secrets:
         self._file = load_env(path)
         self._environ = environ
         self._asked: dict[str, str] = {}
+        self._learnt: dict[str, str] = {}
 
     def get(self, name: str) -> str:
         """The value of ``name``, or ``""``."""
@@ -102,8 +103,18 @@ class Secrets:
             self._asked[name] = value
         return value
 
+    def learn(self, values: Mapping[str, str]) -> bool:
+        """Take note of secrets that live elsewhere, by names for messages. An earlier value of a name stays known. Gives whether one is
+        new."""
+        new = {value: name for name, value in values.items() if value not in self._learnt}
+        self._learnt |= new
+        return bool(new)
+
     def known(self, names: tuple[str, ...] = ()) -> dict[str, str]:
-        """Every value that must never be shown: the whole file, and those of ``names`` that the environment holds."""
+        """Every value that must never be shown: the whole file, those of ``names`` that the environment holds, and what was learnt."""
         for name in names:
             self.get(name)
-        return {**self._asked, **self._file}
+        learnt: dict[str, str] = {}
+        for value, name in self._learnt.items():
+            learnt[name if name not in learnt else f"{name} {len(learnt)}"] = value
+        return {**learnt, **self._asked, **self._file}

@@ -173,6 +173,19 @@ class WebConfig(Struct, frozen=True, kw_only=True):
     ] = ""
 
 
+class McpOauthConfig(Struct, frozen=True, kw_only=True):
+    """Who alpi is when you log in at an MCP server (docs/MCP.md). Most servers need none of this: alpi registers by itself."""
+
+    client_id: Annotated[str, Meta(description="the id that alpi was registered under beforehand")] = ""
+    client_secret: Annotated[str, Meta(description="its secret: `$NAME` stands for one of `.env`")] = ""
+    client_metadata_url: Annotated[
+        str, Meta(description="the https address of a document that describes alpi, used where the server takes one")
+    ] = ""
+    redirect_port: Annotated[
+        int, Meta(description="the port on 127.0.0.1 that the browser comes back to; 0: any", ge=0, le=65535)
+    ] = 0
+
+
 class McpServerConfig(Struct, frozen=True, kw_only=True):
     """One entry of ``mcp.servers``: a program, or an address."""
 
@@ -185,6 +198,9 @@ class McpServerConfig(Struct, frozen=True, kw_only=True):
     ] = field(default_factory=dict)
     headers: Annotated[dict[str, str], Meta(description="HTTP headers; `$NAME` stands for a secret of `.env`")] = field(
         default_factory=dict
+    )
+    oauth: Annotated[McpOauthConfig, Meta(description="who alpi is when you log in at an address")] = field(
+        default_factory=McpOauthConfig
     )
     enabled: Annotated[bool, Meta(description="whether it is used")] = True
     seconds: Annotated[float, Meta(description="how long one call may take", gt=0)] = 60

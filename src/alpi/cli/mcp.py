@@ -21,6 +21,7 @@ examples:
   alpi mcp add time -- uvx mcp-server-time==2026.10.19
   alpi mcp add files --folder ~/Documents -- npx -y @modelcontextprotocol/server-filesystem@2026.8.31 ~/Documents
   alpi mcp add tracker --url https://mcp.example.com/mcp --header 'Authorization: Bearer $TRACKER_TOKEN'
+  alpi mcp login tracker              log in at it, where it wants that; logout takes it back
   alpi mcp                            the servers, and how many of their tools are in use
   alpi mcp show time                  every tool in full, as you approved it
   alpi mcp test                       connect to all of them, and compare
@@ -51,6 +52,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     adding.add_argument(
         "--header", metavar="'NAME: VALUE'", action="append", default=[], help="a header; $NAME stands for a secret"
     )
+    _add_login_options(adding)
+    adding.add_argument("--client-id", metavar="ID", default="", help="what alpi is registered as there, for a login")
+    adding.add_argument("--client-secret", metavar="'$NAME'", default="", help="the secret of that")
     adding.add_argument("--folder", metavar="FOLDER", action="append", default=[], help="a folder that it may write")
     adding.add_argument("--sandbox", choices=("off", "workspace", "strict"), help="the wall around it")
     adding.add_argument("--seconds", type=float, metavar="N", help="how long one call may take (60)")
@@ -66,6 +70,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         if name != "show":
             action.add_argument("--yes", action="store_true", help="do not ask")
         action.set_defaults(run=run)
+    for name, text in (("login", "log in at it, with your browser"), ("logout", "forget the login, and revoke it")):
+        action = actions.add_parser(name, help=text, description=LOGIN if name == "login" else None)
+        action.add_argument("name", metavar="NAME", help="the server")
+        if name == "login":
+            _add_login_options(action)
+        action.set_defaults(run=run_login, out=name == "logout")
     trust = actions.add_parser("trust", help="say of single tools that they only read: their calls are not asked about")
     trust.add_argument("name", metavar="NAME", help="the server")
     trust.add_argument("tools", metavar="TOOL", nargs="+", help="as the server calls it (alpi mcp show NAME)")
@@ -78,6 +88,26 @@ def add(parser: argparse.ArgumentParser) -> None:
     test = actions.add_parser("test", help="connect, and compare what is offered with what was approved")
     test.add_argument("names", metavar="NAME", nargs="*", help="all that are enabled when left out")
     test.set_defaults(run=run_test)
+
+
+LOGIN = (
+    "Shows where the server's logins are given, asks before anything goes there, prints the address to open, and opens it where you sit "
+    "at this machine. Over ssh: open it in any browser, and paste the address that it ends at. What it gives is kept like .env."
+)
+
+
+def _add_login_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--no-browser", dest="browser", action="store_false", help="only show the address of a login")
+    parser.add_argument(
+        "--login-seconds", type=float, metavar="N", default=600.0, help="how long a login may take (600)"
+    )
+
+
+def run_login(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Log in at a server, or out of it."""
+    from .mcplogin import run
+
+    return run(args, environ)
 
 
 USAGE = "alpi mcp add NAME [options] -- COMMAND ...\n       alpi mcp add NAME [options] --url URL"
@@ -162,7 +192,9 @@ def run_add(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from ..mcp.proposing import Proposal, about
     from ..mcp.servers import config_problem
     from ..setup.write import Change, save_settings
-    from .mcplooking import check_packages, config_of, look
+    from .mcplogin import look_logged_in
+    from .mcplooking import check_packages, config_of
+    from .mcpwiring import login_store
     from .runtime import Runtime
 
     runtime = Runtime(args.profile, environ, must_exist=False)
@@ -180,11 +212,12 @@ def run_add(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         raise UsageError(problem, USAGE)
     print("\n".join(about(args.name, config)))
     print(f"  {check_packages(runtime, config)}")
-    looked = look(runtime, args.name, config)
+    looked = look_logged_in(runtime, args, config)
     proposal = Proposal(args.name, config, looked)
     print("\n".join(proposal.lines))
     pins = _chosen(runtime, args, proposal, f"Add {args.name}?")
     if pins is None:
+        login_store(runtime).forget(args.name)
         print("nothing was changed")
         return 0
     offered = _keep(runtime, pins)
@@ -197,7 +230,8 @@ def run_approve(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Show what has changed of a server's tools, ask, and keep it."""
     from ..mcp.pins import target_of
     from ..mcp.proposing import Proposal, about
-    from .mcplooking import check_packages, look
+    from .mcplogin import look_logged_in
+    from .mcplooking import check_packages
     from .mcpwiring import pin_store
     from .runtime import Runtime
 
@@ -215,7 +249,7 @@ def run_approve(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     print("\n".join(about(args.name, config)))
     if before is None:
         print(f"  {check_packages(runtime, config)}")
-    looked = look(runtime, args.name, config)
+    looked = look_logged_in(runtime, args, config)
     proposal = Proposal(args.name, config, looked, before)
     if proposal.same:
         print(f"{args.name} offers what you approved; nothing is to be done")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import UsageError
+from ..base.errors import AlpiError, UsageError
 
 if TYPE_CHECKING:
     from ..base.schema import McpServerConfig
@@ -59,13 +59,22 @@ class McpDesk:
 
     async def look(self, name: str, config: McpServerConfig, keys: Mapping[str, str]) -> Looked:
         """See ``ServerDesk``."""
+        from ..mcp.connection import LoginNeeded
         from ..setup.write import PendingSecrets
         from .mcplooking import looked
+        from .mcpwiring import login_store
         from .runtime import Runtime
 
         fresh = Runtime(self._runtime.paths.name, self._runtime.environ)
         fresh.secrets = PendingSecrets(fresh.secrets, keys)
-        return await looked(fresh, name, config)
+        try:
+            return await looked(fresh, name, config)
+        except LoginNeeded as error:
+            if name in fresh.config.mcp.servers:
+                raise AlpiError(error.message, f"Look at it, and log in on the way: alpi mcp approve {name}") from error
+            login_store(fresh).forget(name)
+            words = f"alpi mcp add {name} --url {config.url}"
+            raise AlpiError(f"{name} wants a login, which setup does not begin", f"On a terminal: {words}") from error
 
     async def examine(self, name: str) -> tuple[bool, str]:
         """See ``ServerDesk``."""

@@ -41,6 +41,8 @@ def config_of(runtime: Runtime, args: argparse.Namespace) -> tuple[dict[str, Any
     Raises:
         UsageError: an option cannot be taken.
     """
+    import msgspec
+
     from ..base.schema import McpServerConfig
     from ..mcp.http import checked_url
 
@@ -49,6 +51,9 @@ def config_of(runtime: Runtime, args: argparse.Namespace) -> tuple[dict[str, Any
         settings["command"] = list(args.command)
     if args.url:
         settings["url"] = checked_url(args.url)
+    oauth = {key: getattr(args, key, "") for key in ("client_id", "client_secret")}
+    if any(oauth.values()):
+        settings["oauth"] = {key: value for key, value in oauth.items() if value}
     pairs = (("environment", args.env, "="), ("headers", args.header, ":"))
     for key, given, sign in pairs:
         if given:
@@ -61,7 +66,7 @@ def config_of(runtime: Runtime, args: argparse.Namespace) -> tuple[dict[str, Any
         if args.seconds <= 0:
             raise UsageError("--seconds must be above 0")
         settings["seconds"] = args.seconds
-    return settings, McpServerConfig(**settings)
+    return settings, msgspec.convert(settings, McpServerConfig)
 
 
 def _pair(runtime: Runtime, text: str, sign: str) -> tuple[str, str]:
@@ -171,8 +176,8 @@ async def looked(runtime: Runtime, name: str, config: McpServerConfig) -> Looked
 
     from ..mcp.reviewing import Looked, review
 
-    inside = await _is_inside(runtime, config)
-    offers, about = await _offers(runtime, name, config, inside)
+    inside = await is_inside(runtime, config)
+    offers, about = await offers_of(runtime, name, config, inside)
     return Looked(about, review(offers), inside, await asyncio.to_thread(_weakness, runtime, config))
 
 
@@ -205,7 +210,7 @@ async def examined(runtime: Runtime, name: str) -> Examined:
         pins = pin_store(runtime).load(name)
         if pins is None or pins.target != target_of(config):
             return Examined(name, False, "its tools were not approved as it is configured now", approve)
-        offers, about = await _offers(runtime, name, config, pins.inside)
+        offers, about = await offers_of(runtime, name, config, pins.inside)
     except AlpiError as error:
         return Examined(name, False, error.message, error.hint)
     changed = difference(pins.tools, offers)
@@ -215,8 +220,13 @@ async def examined(runtime: Runtime, name: str) -> Examined:
     return Examined(name, True, f"{about}; {used} of {len(pins.tools)} tools in use")
 
 
-async def _offers(runtime: Runtime, name: str, config: McpServerConfig, inside: bool) -> tuple[list[Offer], str]:
-    from ..mcp.connection import Connection, Limits, ServerError
+async def offers_of(runtime: Runtime, name: str, config: McpServerConfig, inside: bool) -> tuple[list[Offer], str]:
+    """What a server offers, and what it calls itself.
+
+    Raises:
+        LoginNeeded: a person has to log in first. AlpiError: it cannot be reached.
+    """
+    from ..mcp.connection import Connection, Limits, LoginNeeded, ServerError
     from .mcpwiring import open_server
 
     told: list[str] = []
@@ -229,6 +239,8 @@ async def _offers(runtime: Runtime, name: str, config: McpServerConfig, inside: 
     )
     try:
         return await connection.offers(), connection.about
+    except LoginNeeded:
+        raise
     except AlpiError as error:
         words = told[0] if told else error.whole if isinstance(error, ServerError) else error.message
         raise AlpiError(runtime.redact_late(words), error.hint) from error
@@ -236,7 +248,7 @@ async def _offers(runtime: Runtime, name: str, config: McpServerConfig, inside: 
         await connection.aclose()
 
 
-async def _is_inside(runtime: Runtime, config: McpServerConfig) -> bool:
+async def is_inside(runtime: Runtime, config: McpServerConfig) -> bool:
     """Whether a server's address lies where tools may not go, so that approving it opens that one place."""
     from ..mcp.http import place_of
     from .mcpwiring import server_guard

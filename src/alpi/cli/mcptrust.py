@@ -100,8 +100,8 @@ def _record(runtime: Runtime, pins: Pins, tool: str, decision: str, surface: str
 
 
 def forget(runtime: Runtime, name: str, surface: str = "terminal") -> None:
-    """A server is removed, and with it what was approved and said of it."""
-    from .mcpwiring import pin_store
+    """A server is removed, and with it what was approved and said of it, and the login there."""
+    from .mcpwiring import login_store, pin_store
 
     store = pin_store(runtime)
     try:
@@ -112,6 +112,7 @@ def forget(runtime: Runtime, name: str, surface: str = "terminal") -> None:
         if old is not None and old.reads(pin):
             _record(runtime, old, pin.offer.name, "taken back", surface)
     store.forget(name)
+    login_store(runtime).forget(name)
 
 
 def reading_tools(paths: ProfilePaths) -> list[str]:

@@ -14,6 +14,7 @@ from ..base.redact import Redactor
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import httpx2
     from mcp.client._transport import TransportStreams
 
     from ..agent.tool import Tool
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from ..base.paths import ProfilePaths
     from ..base.schema import Config, McpServerConfig
     from ..mcp.connection import Open
+    from ..mcp.courier import Agree, Courier
+    from ..mcp.logins import Login, LoginStore
+    from ..mcp.oauth import Identity
     from ..mcp.pins import Pins, PinStore
     from ..mcp.stdio import Wire
     from ..mcp.traffic import Traffic
@@ -110,7 +114,8 @@ def open_server(runtime: Profile, guard: PathGuard, name: str, server: McpServer
     def over_http(wire: Wire, traffic: Traffic) -> AbstractAsyncContextManager[TransportStreams]:
         headers = filled(runtime, name, server.headers)
         opened = server_guard(runtime, place_of(server.url) if inside else None)
-        return streamable_http(server.url, headers, opened, server.connect_seconds, traffic)
+        auth = authorisation(runtime, name, server, inside, wire)
+        return streamable_http(server.url, headers, opened, server.connect_seconds, traffic, auth)
 
     @asynccontextmanager
     async def over_stdio(wire: Wire, traffic: Traffic) -> AsyncIterator[TransportStreams]:
@@ -182,3 +187,54 @@ def filled(runtime: Profile, server: str, values: Mapping[str, str]) -> dict[str
     found = {name: REFERENCE.sub(secret, value) for name, value in values.items()}
     runtime.redact = Redactor(runtime.secrets.known())
     return found
+
+
+def login_store(runtime: Profile) -> LoginStore:
+    """The profile's logins. What is read or written there is known as secret from then on."""
+    from ..mcp.logins import LoginStore
+
+    def learn(values: Mapping[str, str]) -> None:
+        if runtime.secrets.learn(values):
+            runtime.redact = Redactor(runtime.secrets.known())
+
+    return LoginStore(runtime.paths.home / "mcp" / "logins", runtime.paths.run, learn)
+
+
+def authorisation(runtime: Profile, name: str, server: McpServerConfig, inside: bool, wire: Wire) -> httpx2.Auth:
+    """What adds a kept login's token to the requests of one connection, where no header of the settings authorises."""
+    from ..mcp.oauth import FixedHeader, KeptLogin
+
+    if has_header(server):
+        return FixedHeader(wire.want)
+
+    def carrier(login: Login) -> Courier:
+        return courier(runtime, server, inside, login.places)
+
+    return KeptLogin(name, server.url, login_store(runtime), carrier, identity(runtime, name, server), wire.want)
+
+
+def has_header(server: McpServerConfig) -> bool:
+    """Whether a header of the settings authorises, so that there is no login."""
+    return any(header.lower() == "authorization" for header in server.headers)
+
+
+def identity(runtime: Profile, name: str, server: McpServerConfig) -> Identity:
+    """Who alpi is when a person logs in at a server.
+
+    Raises:
+        NotConfigured: the settings name a secret that is not stored.
+    """
+    from ..mcp.oauth import Identity
+
+    given = server.oauth
+    values = filled(runtime, name, {"id": given.client_id, "secret": given.client_secret})
+    return Identity(values["id"], values["secret"], given.client_metadata_url)
+
+
+def courier(
+    runtime: Profile, server: McpServerConfig, inside: bool, places: tuple[str, ...] = (), agree: Agree | None = None
+) -> Courier:
+    """Carries what a login at a server asks of authorization servers."""
+    from ..mcp.courier import Courier
+
+    return Courier(server.url, inside, lambda opened: server_guard(runtime, opened), places, agree)

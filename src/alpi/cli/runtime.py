@@ -51,6 +51,7 @@ class Runtime:
         self.secrets = Secrets(self.paths.env, environ)
         self.warnings = [*loaded.warnings, *filter(None, [lax_permissions(self.paths.env)])]
         names = tuple(provider.api_key_env for provider in self.config.providers.values() if provider.api_key_env)
+        self._learn_logins()
         self.redact = Redactor(self.secrets.known(names))
         self._presence: Presence | None = None
 
@@ -66,6 +67,14 @@ class Runtime:
             raise ConfigError(
                 f"{self.paths.config}: timezone {name!r} is not known here", "Use an IANA name such as Europe/Madrid"
             ) from error
+
+    def _learn_logins(self) -> None:
+        """What logins at MCP servers have given is as secret as ``.env``."""
+        if (self.paths.home / "mcp" / "logins").is_dir():
+            from .mcpwiring import login_store
+
+            for login in login_store(self).all():
+                self.secrets.learn(login.secrets())
 
     def redact_late(self, text: str) -> str:
         """Take out all secrets that are known at the moment of the call."""

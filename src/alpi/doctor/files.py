@@ -23,7 +23,7 @@ SINGLE = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 """What ``base.files.write_atomic`` writes to before it renames."""
 OLD = 600.0
 """Seconds. No write of a single file takes as long; a younger one may be another process's that is just at it."""
-SECRET = frozenset({".env", "alp"})
+SECRET = frozenset({".env", "alp", "mcp"})
 
 
 def check_permissions(subject: Subject) -> list[Finding]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import AlpiError, Refused
 from ..base.text import escaped, one_line
 from .offers import HINTS, Offer
+from .problems import LoginNeeded, ServerError, quiet
 from .stdio import Wire, stdio
 from .traffic import Traffic
 
@@ -31,20 +32,6 @@ INSTALL = "Install alpi with the extra: alpi[mcp]"
 DURING = "It ended during the call, which may have been done in part"
 SOON = 0.5
 """A server that failed less than this many seconds ago is not started anew for a call."""
-
-
-class ServerError(AlpiError):
-    """A server could not be reached, or did not answer. The message is alpi's own words; ``said`` is what the server has said, if
-    anything: text of others."""
-
-    def __init__(self, message: str, hint: str = "", said: str = "") -> None:
-        super().__init__(message, hint)
-        self.said = said
-
-    @property
-    def whole(self) -> str:
-        """For a person: with what the server has said, made safe to show."""
-        return f"{self.message}: {one_line(escaped(self.said), 300)}" if self.said else self.message
 
 
 Open = Callable[[Wire, Traffic], AbstractAsyncContextManager["TransportStreams"]]
@@ -269,7 +256,13 @@ class Connection:
         if _is_closed(error):
             self._drop.set()
             return ServerError(f"the MCP server {self.name} has ended{self._reason()}")
+        if self._wire.wants:
+            return self._wanting()
         return _translation(self.name, error)
+
+    def _wanting(self) -> ServerError:
+        words, challenge = f"the MCP server {self.name} {self._wire.wants}", self._wire.challenge
+        return LoginNeeded(words, challenge) if challenge is not None else ServerError(words)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -288,20 +281,9 @@ async def _client(transport: AbstractAsyncContextManager[TransportStreams]) -> A
 
     from .. import __version__
 
-    _quiet()
+    quiet()
     async with Client(transport, client_info=Implementation(name="alpi", version=__version__), cache=None) as client:
         yield client
-
-
-def _quiet() -> None:
-    """What the SDK logs goes nowhere: it holds a server's words, unredacted, and would land on the terminal."""
-    import logging
-
-    for name in ("mcp", "client", "httpx2", "httpcore2"):
-        logger = logging.getLogger(name)
-        if not logger.handlers:
-            logger.addHandler(logging.NullHandler())
-            logger.propagate = False
 
 
 async def _list(client: Client) -> list[Offer]:
@@ -392,4 +374,4 @@ def _translation(name: str, error: BaseException) -> ServerError:
     return ServerError(f"the MCP server {name} {verb}", said=str(error).strip() or type(error).__name__)
 
 
-__all__ = ["Connection", "Limits", "Open", "ServerError", "stdio"]
+__all__ = ["Connection", "Limits", "LoginNeeded", "Open", "ServerError", "stdio"]

@@ -11,6 +11,9 @@ from ..base.errors import AlpiError, UsageError
 from .traffic import LARGEST_MESSAGE, Traffic
 
 if TYPE_CHECKING:
+    import ssl
+
+    import httpx2
     from mcp.client._transport import TransportStreams
 
     from ..safety.network.guard import NetworkGuard
@@ -45,9 +48,14 @@ def place_of(url: str) -> tuple[str, int]:
 
 @asynccontextmanager
 async def streamable_http(
-    url: str, headers: Mapping[str, str], guard: NetworkGuard, seconds: float, traffic: Traffic
+    url: str,
+    headers: Mapping[str, str],
+    guard: NetworkGuard,
+    seconds: float,
+    traffic: Traffic,
+    auth: httpx2.Auth | None = None,
 ) -> AsyncIterator[TransportStreams]:
-    """Exchange messages with the server at an address.
+    """Exchange messages with the server at an address. ``auth`` adds what authorises to each request.
 
     Raises:
         Refused, Unresolvable: it must not be spoken to, or its name leads nowhere.
@@ -58,7 +66,8 @@ async def streamable_http(
     await guard.vet(*place_of(url))  # so that the reason is told; each connection is vetted again
     async with (
         httpx2.AsyncClient(
-            transport=_transport(guard),
+            transport=bounded_transport(guard),
+            auth=auth,
             headers={"User-Agent": "alpi", **headers},
             timeout=httpx2.Timeout(seconds, read=max(300.0, seconds)),
             trust_env=False,
@@ -68,7 +77,11 @@ async def streamable_http(
         yield _Admitted(read, traffic), write
 
 
-def _transport(guard: NetworkGuard) -> Any:
+def bounded_transport(
+    guard: NetworkGuard, largest: int = LARGEST_MESSAGE, trusted: ssl.SSLContext | None = None
+) -> Any:
+    """An httpx2 transport through the guard, whose answers are not packed and have at most ``largest`` bytes; streams of events go on.
+    ``trusted``: what certificates are checked against, where that is loaded already."""
     import httpx2
 
     from ..safety.network.transport import VettedTransport
@@ -81,8 +94,8 @@ def _transport(guard: NetworkGuard) -> Any:
             size = 0
             async for part in self._inner:
                 size += len(part)
-                if size > LARGEST_MESSAGE:
-                    raise httpx2.ReadError(f"it sent an answer of more than {LARGEST_MESSAGE >> 20} MB")
+                if size > largest:
+                    raise httpx2.ReadError(f"it sent an answer of more than {largest >> 20} MB")
                 yield part
 
         async def aclose(self) -> None:
@@ -102,7 +115,7 @@ def _transport(guard: NetworkGuard) -> Any:
                 answer.stream = Body(answer.stream)
             return answer
 
-    return Transport(guard)
+    return Transport(guard, trusted)
 
 
 class _Admitted:

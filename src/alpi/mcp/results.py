@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,8 +27,11 @@ def source_of(server: str) -> str:
     return f"the MCP server {server}"
 
 
-def result_of(answer: CallToolResult, server: str, vision: bool) -> Result:
-    """The result of a call. ``vision``: the model can be shown pictures."""
+def result_of(
+    answer: CallToolResult, server: str, vision: bool, redact: Callable[[str], str] = lambda text: text
+) -> Result:
+    """The result of a call. ``vision``: the model can be shown pictures. ``redact`` takes secrets out of it, before the line for the
+    person is cut from it: half a secret could not be found any more."""
     lines: list[str] = []
     images: list[Image] = []
     for part in answer.content[:MOST_PARTS]:
@@ -38,7 +42,7 @@ def result_of(answer: CallToolResult, server: str, vision: bool) -> Result:
         lines.append(f"[{len(answer.content) - MOST_PARTS} more parts left out]")
     if answer.structured_content is not None and not any(part.type == "text" for part in answer.content):
         lines.append(msgspec.json.encode(answer.structured_content).decode())
-    text = "\n".join(lines) or "(no output)"
+    text = redact("\n".join(lines)) or "(no output)"
     failed = bool(answer.is_error)
     summary = f"failed: {one_line(text, 100)}" if failed else _summary(text, images)
     return Result(text, summary, images=tuple(images), ok=not failed, source=source_of(server))

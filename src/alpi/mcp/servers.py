@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -10,7 +11,7 @@ from typing import Any, cast
 from ..agent.prompt import estimate_tokens, schema_text
 from ..agent.tool import Tool
 from ..base.errors import AlpiError
-from ..base.schema import McpServerConfig
+from ..base.schema import McpOauthConfig, McpServerConfig
 from .connection import Connection, Limits, Open
 from .names import model_names, server_problem
 from .offers import Offer, offer_problem
@@ -185,6 +186,19 @@ def config_problem(config: McpServerConfig) -> str:
         return "environment is for programs; an address takes headers"
     if config.command and config.headers:
         return "headers are for addresses; a program takes environment"
+    return _oauth_problem(config)
+
+
+def _oauth_problem(config: McpServerConfig) -> str:
+    oauth = config.oauth
+    if config.command and oauth != McpOauthConfig():
+        return "oauth is for addresses; a program takes environment"
+    if oauth.client_secret and not re.fullmatch(r"\$\{?[A-Za-z_][A-Za-z0-9_]*\}?", oauth.client_secret):
+        return "oauth.client_secret must stand for a secret of .env, as $NAME (alpi config key NAME)"
+    if oauth.client_secret and not oauth.client_id:
+        return "oauth.client_secret needs the oauth.client_id that it belongs to"
+    if oauth.client_metadata_url and not re.fullmatch(r"https://[^/\s]+/\S+", oauth.client_metadata_url):
+        return "oauth.client_metadata_url must be an https address with a path"
     return ""
 
 

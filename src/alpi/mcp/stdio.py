@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mcp.client._transport import TransportStreams
 
     from ..safety.sandbox import Launch
+    from .logins import Challenge
 
 KEEPER = Path(__file__).with_name("keeper.py")
 TAIL = 4000
@@ -31,19 +32,26 @@ POLITE_SECONDS = 0.3
 
 
 class Wire:
-    """What is known of one connection's process: ``ended`` is set when it can say nothing more, ``why`` says how that came; ``junk``
-    counts lines that were no messages."""
+    """What is known of one connection beneath its messages: ``ended`` is set when it can say nothing more, ``why`` says how that came;
+    ``junk`` counts lines that were no messages. ``wants``: what an address needs of the person before it is of use, and ``challenge``
+    where that is a login."""
 
     def __init__(self) -> None:
         self.ended = asyncio.Event()
         self.why = ""
         self.junk = 0
+        self.wants = ""
+        self.challenge: Challenge | None = None
         self.complaints = bytearray()
 
     def end(self, why: str) -> None:
         """It is over. The first reason counts."""
         self.why = self.why or why
         self.ended.set()
+
+    def want(self, what: str, challenge: Challenge | None) -> None:
+        """The answer to the newest request says this; ``""`` when nothing is wanted."""
+        self.wants, self.challenge = what, challenge
 
     @property
     def tail(self) -> str:

@@ -75,7 +75,7 @@ class Callee:
             if error.said:
                 return Result(f"{error.message}: {error.said}", error.message, ok=False, source=source_of(self.server))
             raise ToolError(error.message, "Go on without it, and tell the user that it does not work") from error
-        return result_of(answer, self.server, context.vision)
+        return result_of(answer, self.server, context.vision, self.redact)
 
 
 UNASKED = "only reads, as you said; not asked about"

@@ -125,6 +125,9 @@ class PathGuard:
             self.alpi_root / ".env",
             *self.alpi_root.glob("profiles/*/.env"),
             *self.alpi_root.glob("profiles/*/alp/identity.key"),
+            *self.profile_home.glob("mcp/logins/*.json"),
+            *self.alpi_root.glob("mcp/logins/*.json"),
+            *self.alpi_root.glob("profiles/*/mcp/logins/*.json"),
         ]
         candidates += [self.home / name for name in CREDENTIALS]
         for folder in (self.home / ".ssh", self.home / ".aws", self.home / ".gnupg"):

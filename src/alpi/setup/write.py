@@ -95,6 +95,10 @@ class PendingSecrets(Secrets):
         """The value of ``name``: the one that was typed, else what is stored."""
         return self._pending.get(name) or self._below.get(name)
 
+    def learn(self, values: Mapping[str, str]) -> bool:
+        """See ``Secrets``."""
+        return self._below.learn(values)
+
     def known(self, names: tuple[str, ...] = ()) -> dict[str, str]:
         """Every value that must never be shown."""
         return {**self._below.known(names), **self._pending}

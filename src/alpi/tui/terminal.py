@@ -106,6 +106,19 @@ def quiet_keys(wanted: bool = True, descriptor: int = 0) -> Iterator[None]:
             termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
 
+@contextmanager
+def long_lines(descriptor: int = 0) -> Iterator[None]:
+    """While this runs, a line may be longer than the 4,095 characters that a terminal keeps of one; it cannot be edited."""
+    before = _modes(descriptor)
+    if before is not None:
+        _set_local_modes(descriptor, before, termios.ICANON)
+    try:
+        yield
+    finally:
+        if before is not None:
+            termios.tcsetattr(descriptor, termios.TCSANOW, before)
+
+
 class LineReader:
     """Reads whole lines from the terminal while the event loop runs. Lines that come unasked are kept.
 

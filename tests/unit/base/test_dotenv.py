@@ -10,6 +10,7 @@ import pytest
 
 from alpi.base.dotenv import Secrets, lax_permissions, load_env, set_secret
 from alpi.base.errors import ConfigError, StorageError, UsageError
+from alpi.setup.write import PendingSecrets
 from tests.support.disks import no_larger_than
 
 
@@ -156,3 +157,13 @@ def test_known_are_all_of_the_file_and_only_what_was_asked_for_of_the_environmen
     assert secrets.known() == {"A": "file"}
     secrets.get("B")
     assert secrets.known(("C",)) == {"A": "file", "B": "shell-b", "C": "shell-c"}
+
+
+def test_what_is_learnt_stays_known_also_when_its_value_changes(tmp_path: Path) -> None:
+    secrets = Secrets(tmp_path / ".env", {})
+    assert secrets.learn({"x token": "first"}) and not secrets.learn({"x token": "first"})
+    over = PendingSecrets(secrets, {"KEY": "typed"})
+    assert over.learn({"x token": "second"})
+    assert set(secrets.known().values()) == {"first", "second"}
+    assert set(over.known().values()) == {"first", "second", "typed"}
+    assert all(name.startswith("x token") for name in secrets.known())

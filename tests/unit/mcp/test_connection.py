@@ -239,7 +239,7 @@ async def test_a_program_that_is_not_there_is_named() -> None:
     from alpi.mcp.connection import Connection, Limits
     from tests.support.mcp_servers import opened
 
-    server = Connection("test", opened(["/nonexistent/server"]), Limits(1, 2), time.monotonic)
+    server = Connection("test", opened(["/nonexistent/server"]), Limits(1, 30), time.monotonic)
     with pytest.raises(ServerError, match="has ended"):
         await server.ready()
     await server.aclose()

@@ -35,6 +35,15 @@ def test_structured_content_stands_in_for_missing_text() -> None:
     assert result().text == "(no output)"
 
 
+def test_a_secret_is_taken_out_before_the_line_for_the_person_is_cut() -> None:
+    secret = "canary-" + "x" * 40
+    for failed in (False, True):
+        content = [{"type": "text", "text": "y" * 70 + secret}]
+        answer = CallToolResult.model_validate({"content": content, "isError": failed}, by_name=False)
+        got = result_of(answer, "time", True, lambda text: text.replace(secret, "[secret KEY]"))
+        assert "canary" not in got.text + got.summary
+
+
 def test_pictures_go_to_models_that_see() -> None:
     part = {"type": "image", "data": PNG, "mimeType": "image/png"}
     assert result(part).images == (Image("image/png", PNG, "picture"),)

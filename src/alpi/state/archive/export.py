@@ -14,7 +14,7 @@ from ...base.files import private_dir, read_text, storage_errors, sync_dir, writ
 from ..sessions import SessionStore, to_markdown
 from .files import remove_abandoned, temporary_beside
 
-LEFT_OUT = "keys (.env), the link identity (alp/), approvals, logs, the ledger and old file contents (undo/)"
+LEFT_OUT = "keys (.env), the link identity (alp/), MCP tools and logins (mcp/), approvals, logs, the ledger and old file contents (undo/)"
 README = """\
 This is the profile {name} of alpi, for reading and keeping.
 
