@@ -81,7 +81,7 @@ def history(session: Session, folder: Path) -> tuple[History, Parts]:
         new_id=new_id,
         steps=50,
         textcalls=lambda offered: TextCalls(offered, new_id),
-        examples=lambda name: (),
+        examples=lambda name, tools: (),
         well_formed=lambda messages: well_formed(messages, clock.now()),
         context=ContextRules(),
     )

@@ -54,7 +54,7 @@ TOOLS = (
 
 
 def request(text: str, system: str = "") -> Request:
-    first = examples("files")
+    first = examples("files", [tool.name for tool in TOOLS])
     asked = UserMessage("u", datetime(2026, 1, 1, tzinfo=UTC), text)
     settings = ModelSettings(temperature=0.0, max_output_tokens=300)
     return Request("local", system or COMPACT, (*first, asked), TOOLS, settings, len(first))

@@ -73,7 +73,7 @@ class Stage:
         session: str = "",
         memory: str = "",
         provider: Provider | None = None,
-        examples: Callable[[str], Sequence[Message]] = lambda name: (),
+        examples: Callable[[str, Sequence[str]], Sequence[Message]] = lambda name, tools: (),
         **parts: Any,
     ) -> None:
         self.workspace = folder / "ws"

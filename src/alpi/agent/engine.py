@@ -87,7 +87,7 @@ class Agent:
         sizes = [("instructions", estimate_tokens(prompt.system(entry.settings, with_memory=False)))]
         sizes += [
             (name, estimate_tokens(text))
-            for name, text in (("memory", prompt.memory), ("skills", prompt.skills))
+            for name, text in (("memory", prompt.memory), ("skills", prompt.index(entry.settings)))
             if text
         ]
         sizes += [(tool.name, estimate_tokens(schema_text(tool))) for tool in request.tools]

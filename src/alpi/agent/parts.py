@@ -96,7 +96,7 @@ class Parts:
     new_id: Callable[[], str]
     steps: int
     textcalls: Callable[[Sequence[ToolSpec]], TextCalls]
-    examples: Callable[[str], Sequence[Message]]
+    examples: Callable[[str, Sequence[str]], Sequence[Message]]
     well_formed: Callable[[Sequence[Message]], Sequence[Message]]
     log: TurnLog | None = None
     accounts: Accounts | None = None
@@ -106,7 +106,8 @@ class Parts:
 
     def request(self, entry: ChainEntry, history: Sequence[Message], last_step: bool = False) -> Request:
         """The request for one model call."""
-        examples = self.examples(entry.settings.examples)
+        offered = [spec.name for spec in self.prompt.offered(entry.settings)]
+        examples = self.examples(entry.settings.examples, offered)
         return self.prompt.request(entry.model, entry.settings, history, examples, last_step)
 
     def result(

@@ -40,7 +40,11 @@ You know nothing about a file until you have read it. The user does not see what
 
 INSTRUCTIONS: Mapping[str, str] = MappingProxyType({"": FULL, "full": FULL, "compact": COMPACT})
 
+SKILL = "skill"
 MEMORY_HEAD = "What you have noted in earlier conversations:"
+MEMORY_USE = (
+    "You know this already. Asked about people, dates or what is coming up, answer from it, without calling a function."
+)
 MEMORY_TIME = datetime(2026, 1, 1, tzinfo=UTC)  # never sent; a message must have one
 
 LAST_STEP = "You have used all steps of this turn. Call no more tools. Say briefly what is done, what is not, and what you would do next."
@@ -71,14 +75,11 @@ class PromptBuilder:
         Where there are examples, the prefix up to them is worked out beforehand and kept (the local model's is), so what changes from
         session to session stands behind them.
         """
-        tools = self.specs
-        if settings.tools is not None:
-            by_name = {spec.name: spec for spec in self.specs}
-            tools = tuple(by_name[name] for name in settings.tools if name in by_name)
+        tools = self.offered(settings)
         return Request(
             model,
             self.system(settings, with_memory=not examples),
-            [*examples, *(self._memory_exchange() if examples else ()), *messages],
+            [*examples, *(self._memory_exchange(settings) if examples else ()), *messages],
             tools,
             settings,
             prefix=len(examples),
@@ -86,17 +87,30 @@ class PromptBuilder:
             closing=LAST_STEP if last_step else "",
         )
 
+    def offered(self, settings: ModelSettings) -> tuple[ToolSpec, ...]:
+        """The tools that a model is told of. One that is to choose among few is told of skills only where there are any."""
+        if settings.tools is None:
+            return self.specs
+        by_name = {spec.name: spec for spec in self.specs}
+        useful = (name for name in settings.tools if name != SKILL or self.skills.strip())
+        return tuple(by_name[name] for name in useful if name in by_name)
+
     def system(self, settings: ModelSettings, with_memory: bool = True) -> str:
         """The instructions: the same bytes for every request to a model in this session."""
         text = self.instructions or INSTRUCTIONS.get(settings.instructions, FULL)
         if self.language:
             text += f"- Answer in {self.language}.\n"
-        notes = (self.memory.strip(), self.skills.strip()) if with_memory else ()
+        notes = (self.memory.strip(), self.index(settings)) if with_memory else ()
         return "\n".join([text, *(f"{note}\n" for note in notes if note)])
 
-    def _memory_exchange(self) -> tuple[Message, ...]:
-        notes = [f"{MEMORY_HEAD}\n\n{self.memory.strip()}"] if self.memory.strip() else []
-        notes += [self.skills.strip()] if self.skills.strip() else []
+    def index(self, settings: ModelSettings) -> str:
+        """The index of the skills, for a model that can use them."""
+        return self.skills.strip() if any(spec.name == SKILL for spec in self.offered(settings)) else ""
+
+    def _memory_exchange(self, settings: ModelSettings) -> tuple[Message, ...]:
+        notes = [f"{MEMORY_HEAD}\n\n{self.memory.strip()}\n\n{MEMORY_USE}"] if self.memory.strip() else []
+        index = self.index(settings)
+        notes += [index] if index else []
         if not notes:
             return ()
         return (

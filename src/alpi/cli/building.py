@@ -124,10 +124,10 @@ def unbacked_claims(text: str, calls: Sequence[DoneCall]) -> tuple[str, ...]:
     return unbacked(text, calls)
 
 
-def examples_of(name: str) -> Sequence[Message]:
-    """The example exchanges of a set; most models get none, and then nothing is loaded."""
+def examples_of(name: str, tools: Sequence[str]) -> Sequence[Message]:
+    """The example exchanges of a set, as far as they need these tools; most models get none, and then nothing is loaded."""
     if not name:
         return ()
     from ..providers.examples import examples
 
-    return examples(name)
+    return examples(name, tools)

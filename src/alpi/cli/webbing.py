@@ -172,7 +172,7 @@ class WebTools:
                 new_id=new_id,
                 steps=steps,
                 textcalls=lambda offered: TextCalls(offered, new_id),
-                examples=lambda name: (),
+                examples=lambda name, tools: (),
                 well_formed=lambda messages: well_formed(messages, runtime.clock.now()),
                 log=AgentLog(runtime.paths.logs, runtime.clock, runtime.redact_late),
                 accounts=accounts,

@@ -224,7 +224,7 @@ _MODELS: tuple[tuple[str, dict[str, Any]], ...] = (
         "local/qwen2.5-coder-1.5b",
         {
             # A model this small chooses well among few tools only, and must see the loop closed once (measured).
-            "tools": ("memory", "read_file", "write_file", "edit_file", "search_files"),
+            "tools": ("memory", "read_file", "write_file", "edit_file", "search_files", "skill"),
             "examples": "files",
             "instructions": "compact",
             "max_output_tokens": 1024,

@@ -118,6 +118,24 @@ def find_script(skill: Skill, name: str) -> str:
     return fits[0]
 
 
+def meant(skill: Skill, file: str, arguments: str) -> tuple[str, str]:
+    """The script that a model wants to run, and its arguments as in a shell.
+
+    Small models often name in ``file`` what the script shall work on. Where the skill has one script and no arguments came, nothing
+    else can be meant; a name that could be a script's stays an error.
+
+    Raises:
+        UsageError: see ``find_script``.
+    """
+    try:
+        return find_script(skill, file), arguments
+    except UsageError:
+        names_script = Path(file).suffix in dict(INTERPRETERS) or file.startswith("scripts/")
+        if not file or arguments or names_script or len(scripts_of(skill)) != 1:
+            raise
+        return find_script(skill, ""), shlex.quote(file)
+
+
 def stage(skill: Skill, scratch: Path) -> Path:
     """A copy of the skill where the sandbox lets it be seen; it is made anew for each run. Gives the copy's folder."""
     target = scratch / "skills" / skill.category / skill.name

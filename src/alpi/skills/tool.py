@@ -20,7 +20,7 @@ from ..safety.commands import Commands
 from .checking import Problem
 from .format import FRONT, Skill, parse_skill
 from .locking import Environments
-from .scripts import command_line, dependencies, digest, environment, find_script, lock_path, missing_programs, stage
+from .scripts import command_line, dependencies, digest, environment, lock_path, meant, missing_programs, stage
 from .store import SkillStore
 from .vouching import Vouched
 
@@ -77,12 +77,12 @@ class SkillTool:
             return ()
         if args.action == "run":
             skill = self._store.get(args.name)
-            script = find_script(skill, args.file)
+            script, arguments = meant(skill, args.file, args.arguments)
             print_of = digest(skill, script)
             self._commands.prepare()
             vouched = self._vouched.has(skill, print_of) and not self._commands.weakness
             self._judged = args, print_of
-            return [RunSkill(skill.full_name, script, args.arguments, print_of, vouched, _shown(skill, script))]
+            return [RunSkill(skill.full_name, script, arguments, print_of, vouched, _shown(skill, script))]
         if args.action == "create":
             return [ChangeSkill(args.name, f"{args.description}\n\n{args.text}".strip())]
         if args.action == "delete":
@@ -185,14 +185,14 @@ class SkillTool:
 
     async def _run_script(self, args: Arguments, context: ToolContext) -> Result:
         skill = await asyncio.to_thread(self._sound, args.name)
-        script = find_script(skill, args.file)
+        script, arguments = meant(skill, args.file, args.arguments)
         missing = missing_programs(skill, self._commands.environment().get("PATH", ""))
         if missing:
             needed = ", ".join(missing)
             raise ToolError(f"{skill.full_name} needs {needed}, which is not installed here", "Tell the user")
         python = self._python(skill, script)
         try:
-            words = shlex.split(args.arguments)
+            words = shlex.split(arguments)
         except ValueError as error:
             raise ToolError(
                 f"the arguments cannot be read: {error}", "Write them as in a shell, quotes closed"

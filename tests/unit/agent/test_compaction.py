@@ -299,7 +299,12 @@ async def test_examples_and_memory_stand_before_the_conversation_that_is_summed_
     async with (
         ModelServer([summary(), ANSWER]) as server,
         Stage(
-            server, kind=kind, folder=tmp_path, settings=small, memory="- likes bees", examples=lambda name: example
+            server,
+            kind=kind,
+            folder=tmp_path,
+            settings=small,
+            memory="- likes bees",
+            examples=lambda name, tools: example,
         ) as stage,
     ):
         assert of(events.Compacted, await talk(stage, 11))

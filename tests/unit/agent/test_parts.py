@@ -57,6 +57,22 @@ def test_a_model_is_offered_what_its_settings_say_in_their_order() -> None:
     assert builder.request("m", ModelSettings(tools=()), []).tools == ()
 
 
+def test_a_model_that_chooses_among_few_tools_is_told_of_skills_where_there_are_any() -> None:
+    skill = ToolSpec("skill", "Skills.", {"type": "object", "properties": {}})
+    few = ModelSettings(tools=("read_file", "skill"))
+    example = UserMessage("e", NOW, "an example")
+    without = PromptBuilder((READ, skill)).request("m", few, [])
+    assert [tool.name for tool in without.tools] == ["read_file"]
+    builder = PromptBuilder((READ, skill), skills="- data/tidy: Tidies.")
+    told = builder.request("m", few, [], [example])
+    assert [tool.name for tool in told.tools] == ["read_file", "skill"]
+    assert "data/tidy" in told.messages[1].text and "data/tidy" not in told.system
+    assert [tool.name for tool in PromptBuilder((READ, skill)).request("m", ModelSettings(), []).tools][-1] == "skill"
+    blind = ModelSettings(tools=("read_file",))
+    assert "data/tidy" in builder.system(ModelSettings()) and "data/tidy" not in builder.system(blind)
+    assert list(builder.request("m", blind, [], [example]).messages) == [example]
+
+
 def test_instructions_and_language() -> None:
     plain, spanish = PromptBuilder(()), PromptBuilder((), "Spanish")
     assert plain.system(ModelSettings()) == FULL

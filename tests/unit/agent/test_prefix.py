@@ -135,7 +135,7 @@ async def test_memory_stands_behind_examples_so_that_what_is_prepared_stays(kind
                 folder=tmp_path / (memory[-6:-1] or "none"),
                 settings=settings,
                 memory=memory,
-                examples=lambda name: examples,
+                examples=lambda name, tools: examples,
             ) as stage,
         ):
             await stage.turn("hi")

@@ -94,6 +94,6 @@ def test_what_is_known_of_models(name: str, window: int, vision: bool) -> None:
 
 def test_the_local_model_is_a_setting() -> None:
     found = settings_for("local/qwen2.5-coder-1.5b")
-    assert found.tools == ("memory", "read_file", "write_file", "edit_file", "search_files")
+    assert found.tools == ("memory", "read_file", "write_file", "edit_file", "search_files", "skill")
     assert (found.examples, found.temperature, found.context_window) == ("files", 0.0, 8192)
     assert settings_for("unknown/model") == ModelSettings()

@@ -9,16 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alpi.base.errors import NotConfigured, ProviderError
-from alpi.base.message import UserMessage
+from alpi.base.message import AssistantMessage, Message, ToolMessage, UserMessage
 from alpi.providers.examples import example_names, examples
 from alpi.providers.local import server as local_server
 from alpi.providers.local.provider import LocalProvider
@@ -51,7 +52,7 @@ def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
 
 
 def request(text: str = "hello", system: str = "s" * 1200) -> Request:
-    first = examples("files")
+    first = examples("files", [tool.name for tool in TOOLS])
     return Request("m", system, (*first, UserMessage("u", NOW, text)), TOOLS, ModelSettings(), len(first))
 
 
@@ -321,10 +322,32 @@ def test_the_template_renders_calls_as_it_asks_for_them() -> None:
     assert "<|im_start|>" in template
 
 
+EXAMPLE_TOOLS = ("memory", "read_file", "edit_file", "search_files", "skill")
+
+
 def test_examples_are_the_same_each_time_and_close_the_loop() -> None:
     for name in example_names():
-        messages = examples(name)
-        assert messages == examples(name)
+        messages = examples(name, EXAMPLE_TOOLS)
+        assert messages == examples(name, EXAMPLE_TOOLS)
         assert messages[-1].text
         assert len({message.id for message in messages}) == len(messages)
-    assert examples("") == ()
+        assert calls_in(messages) == set(EXAMPLE_TOOLS)
+        for before, after in pairwise(messages):
+            called = isinstance(before, AssistantMessage) and bool(before.calls)
+            assert called == isinstance(after, ToolMessage), "a call without its result, or a result without its call"
+            assert not isinstance(before, ToolMessage) or isinstance(after, AssistantMessage)
+    assert examples("", EXAMPLE_TOOLS) == ()
+
+
+def test_examples_show_no_tool_that_is_not_offered() -> None:
+    for name in example_names():
+        whole = examples(name, EXAMPLE_TOOLS)
+        for left_out in EXAMPLE_TOOLS:
+            fewer = examples(name, [tool for tool in EXAMPLE_TOOLS if tool != left_out])
+            assert calls_in(fewer) == set(EXAMPLE_TOOLS) - {left_out}
+            assert all(message in whole for message in fewer) and isinstance(fewer[0], UserMessage)
+        assert calls_in(examples(name, ())) == set()
+
+
+def calls_in(messages: Sequence[Message]) -> set[str]:
+    return {call.name for message in messages if isinstance(message, AssistantMessage) for call in message.calls}

@@ -17,6 +17,7 @@ from alpi.skills.scripts import (
     environment,
     find_script,
     locked_packages,
+    meant,
     missing_programs,
     stage,
 )
@@ -91,6 +92,19 @@ def test_a_script_is_found_by_what_it_is_called(skill: Skill) -> None:
     for name in ("", "none", "../go.py", "go.py.lock"):
         with pytest.raises(UsageError, match="has no script"):
             find_script(skill, name)
+
+
+def test_what_a_lone_script_shall_work_on_may_stand_in_its_place(tmp_path: Path, skill: Skill) -> None:
+    lone = read_skill(
+        write_skill(tmp_path / "data/lone", {"SKILL.md": page("lone"), "scripts/go.py": "print(1)\n"}), "data"
+    )
+    assert meant(lone, "my essay.txt", "") == ("go.py", "'my essay.txt'")
+    assert meant(lone, "", "a.txt") == meant(lone, "go", "a.txt") == ("go.py", "a.txt")
+    for file, arguments in (("other.py", ""), ("scripts/other", ""), ("essay.txt", "-v")):
+        with pytest.raises(UsageError, match="has no script"):
+            meant(lone, file, arguments)
+    with pytest.raises(UsageError, match=r"has no script 'essay.txt'"):
+        meant(skill, "essay.txt", "")  # two scripts: it could be either
 
 
 def test_the_digest_is_of_all_that_a_script_can_reach(skill: Skill) -> None:

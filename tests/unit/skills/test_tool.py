@@ -158,6 +158,14 @@ def test_it_runs_with_what_it_declares(bench: Bench) -> None:
         bench.call(action="run", name="one")
 
 
+def test_the_gate_is_shown_what_really_runs(bench: Bench) -> None:
+    bench.put("one", scripts__go_py="import sys\nprint(sys.argv[1:])\n")
+    [asked] = bench.actions(action="run", name="one", file="two words.txt")
+    assert isinstance(asked, RunSkill)
+    assert (asked.script, asked.arguments) == ("go.py", "'two words.txt'")
+    assert bench.call(action="run", name="one", file="two words.txt").text == "['two words.txt']\n[exit 0]"
+
+
 def test_what_was_not_judged_does_not_run(bench: Bench) -> None:
     bench.put("one", scripts__go_py="print(1)\n")
     with pytest.raises(ToolError, match="changed meanwhile"):
