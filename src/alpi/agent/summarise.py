@@ -21,7 +21,8 @@ from .reply import Reply
 SUM_UP = """\
 [alpi: this conversation fills your window. Write the summary that will stand for everything above; you will see nothing else of it. \
 Call no tool. Say what the user wants and what they demanded for good; what was done and found, with exact names, numbers and paths; \
-what was decided and why; what is still open. At most {words} words, no introduction.]"""
+what was decided and why; what is still open. Write only what was said above: add no detail, no guess, no plan of your own. At most \
+{words} words, no introduction.]"""
 
 PLAIN_SYSTEM = "You sum up conversations between a user and their assistant, exactly and briefly."
 # The instruction stands behind the text: before it, small models went on with the conversation instead (measured).
@@ -31,8 +32,8 @@ This is a conversation:
 {told}
 
 (Here it ends.) Sum it up so that the work can go on without it. Say what the user wants and what they demanded for good; what was done \
-and found, with exact names, numbers and paths; what was decided and why; what is still open. At most {words} words; do not repeat the \
-conversation."""
+and found, with exact names, numbers and paths; what was decided and why; what is still open. Write only what was said: add no detail, \
+no guess, no plan of your own. At most {words} words; do not repeat the conversation."""
 BEFORE = "Summary of what came before:\n{summary}\n\nThe conversation goes on:\n"
 # A longer conversation than this many windows is cut in its middle; each piece is a model call.
 MOST_PIECES = 12

@@ -49,7 +49,9 @@ class PriceConfig(Struct, frozen=True, kw_only=True):
 class ModelConfig(Struct, frozen=True, kw_only=True):
     """One entry of ``models``: how a model wants to be asked. What is left out comes from the catalog."""
 
-    tools: Annotated[list[str] | None, Meta(description="the tools it is offered; all when left out")] = None
+    tools: Annotated[
+        list[str] | None, Meta(description="the tools it is offered, skill only where there are any; all when left out")
+    ] = None
     examples: Annotated[
         str | None, Meta(description="a set of example exchanges for small models: `files`, or empty for none")
     ] = None

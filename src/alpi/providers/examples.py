@@ -1,9 +1,11 @@
 """Example exchanges, placed before the conversation for models that must see once how a call, its result and an answer follow
 each other.
 
-What is here was found by measuring: with no example the built-in model makes up what files contain. Examples of one call each work
-best: after examples with several calls in a row it called where it should have answered. Plain answers stand between them, and one that
-changes a file stands last. Without the greeting a mere "hola" was noted in memory as a fact.
+What is here was found by measuring: with no example the built-in model makes up what files contain. Plain answers stand between the
+calls, and an exchange that changes a file stands last. Without the greeting a mere "hola" was noted in memory as a fact. The exchange with
+a skill is the only one of two calls: without it the model looked at a skill and made up what its script would print. Messages carry the
+time as real ones do: without that it copied it into files and memory. One search finds nothing: without it each error was answered with
+"Noted". A question answered from what was said before must not be here: the model gave that answer in later conversations.
 """
 
 from __future__ import annotations
@@ -76,6 +78,8 @@ def _files() -> list[Exchange]:
         "memory", {"action": "add", "file": "memory", "text": "Wedding: June 5th in Oslo."}, "Added to MEMORY.md."
     )
     script.answer("I'll remember that your wedding is on June 5th in Oslo.")
+    script.ask("thanks, see you")
+    script.answer("You're welcome. See you soon!")
     script.ask("How do I keep basil fresh?")
     script.answer("Put it into a glass of water like flowers, and not into the fridge.")
     script.ask("Find the invoice.")
