@@ -78,8 +78,8 @@ def _files() -> list[Exchange]:
         "memory", {"action": "add", "file": "memory", "text": "Wedding: June 5th in Oslo."}, "Added to MEMORY.md."
     )
     script.answer("I'll remember that your wedding is on June 5th in Oslo.")
-    script.ask("thanks, see you")
-    script.answer("You're welcome. See you soon!")
+    script.ask("how much is 12 plus 30?")
+    script.answer("42.")
     script.ask("How do I keep basil fresh?")
     script.answer("Put it into a glass of water like flowers, and not into the fridge.")
     script.ask("Find the invoice.")
