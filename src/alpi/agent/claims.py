@@ -13,6 +13,7 @@ from typing import get_args
 
 import msgspec
 
+from ..base.message import AssistantMessage, Message, ToolMessage
 from .claimwords import Kind, may_claim
 
 
@@ -67,6 +68,31 @@ LOOKING = (
     r"(?:ls|cat|head|tail|grep|rg|wc|pwd|date|which|file|stat|du|df|whoami|uname|env|printenv|ps|tree|less|sort|uniq|diff|"
     r"git (?:status|log|diff|show|branch(?=$| -[avlr]| --list)))\b[^>]*"
 )
+
+
+# How a question about what was done before begins: "did you send it?", "and was the file saved?", "¿lo guardaste?".
+ASKS_BACK = (
+    r"^\W*(?:(?:and|so|but|wait|ok|okay|hey|y|pero|oye|und|et)\W+){0,2}(?:"
+    r"(?:(?:what|when|where|why|how|which \w+) )?(?:did|didn['’]t|have|haven['’]t|has|hasn['’]t|was|wasn['’]t|were|had)\b|"
+    r"(?:is|are|isn['’]t|aren['’]t) (?:it|that|this|they|the \w+|my \w+) (?:all |already |now )?\w+(?:ed|nt|ne|en|ut)\b|"
+    r"(?:(?:qué|cuándo|dónde|cómo|por qué|que) )?(?:ya )?(?:no )?(?:(?:me|te|se|lo|la|le|los|las|les) ){0,2}"
+    r"(?:has|han|\w+[aei]ste|está[ns]? (?:ya )?\w+[aei]d[oa]s?)\b|(?:was )?(?:hast du|wurde)\b|(?:tu as|as-tu|avez-vous|vous avez)\b)"
+)
+
+
+def asks_back(question: str) -> bool:
+    """Whether a message asks what was done before, so that the calls of earlier turns answer it as well."""
+    return re.match(ASKS_BACK, question[:300], re.IGNORECASE) is not None
+
+
+def earlier(messages: Sequence[Message]) -> list[DoneCall]:
+    """The calls in what was said before."""
+    arguments = {c.id: c.arguments for m in messages if isinstance(m, AssistantMessage) for c in m.calls}
+    return [
+        DoneCall(m.name, arguments.get(m.call_id, ""), m.ok, m.text, not m.ok and m.text.startswith("refused"))
+        for m in messages
+        if isinstance(m, ToolMessage)
+    ]
 
 
 def unbacked(text: str, calls: Sequence[DoneCall]) -> tuple[str, ...]:

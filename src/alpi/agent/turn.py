@@ -59,6 +59,7 @@ class Turn:
         self._model = parts.model.entries[0].full_name
         self._steps = 0
         self._refused = 0
+        self._asked = ""
         self._text = ""
         self._ran: list[tuple[ToolCall, Outcome]] = []
         self._checked = False
@@ -99,6 +100,7 @@ class Turn:
         for warning in session.warnings:
             self._emit(events.Notice(warning))
         session.warnings.clear()
+        self._asked = draft.text
         now = parts.clock.now()
         context = turn_context(now, parts.toolbox.workspace, not session.messages, left_undone(session.messages))
         text = self._history.bounded(self._id, draft.text)
@@ -133,9 +135,11 @@ class Turn:
     def _unbacked(self, text: str) -> tuple[str, ...]:
         if self._parts.unbacked is None:
             return ()
-        from .claims import DoneCall
+        from .claims import DoneCall, asks_back, earlier
 
         ran = [DoneCall(call.name, call.arguments, done.ok, done.text, done.refused) for call, done in self._ran]
+        if asks_back(self._asked):
+            ran += earlier(self._session.messages)
         return self._parts.unbacked(text, ran)
 
     def _ask_again(self) -> None:

@@ -153,3 +153,15 @@ async def test_no_question_is_left_open_where_the_steps_are_used_up(kind: str, t
         assert ended(seen).stop == "limit"
         assert of(events.NotDone, seen)
         assert len(server.model_calls) == 2
+
+
+@in_loop
+async def test_a_question_about_what_was_done_is_answered_from_earlier_turns(kind: str, tmp_path: Path) -> None:
+    async with (
+        ModelServer([WRITE, "Done.", "Yes, I saved it.", "I saved that as well.", "No: it is not saved."]) as server,
+        Stage(server, kind=kind, folder=tmp_path, unbacked=saved_or_not) as stage,
+    ):
+        await stage.turn("save x")
+        assert not of(events.NotDone, await stage.turn("did you save it?"))
+        assert len(server.model_calls) == 3
+        assert ended(await stage.turn("save y, too")).text == "No: it is not saved."

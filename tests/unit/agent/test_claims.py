@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alpi.agent.claimrules import claims
-from alpi.agent.claims import DoneCall, unbacked
+from alpi.agent.claims import DoneCall, asks_back, unbacked
 from alpi.agent.claimwords import may_claim
 
 FOLDER = Path(__file__).parent / "claims"
@@ -215,3 +215,17 @@ def test_text_of_any_kind_is_read() -> None:
     for case in (*cases("backed"), *cases("harmless")):
         for cut in range(0, len(case.text), 7):
             assert isinstance(unbacked(case.text[:cut], ()), tuple)
+
+
+@pytest.mark.parametrize(
+    ("question", "back"),
+    [
+        ("did you send it?", True), ("And was the file saved?", True), ("Have you told Ana", True), ("is it saved already?", True),
+        ("when did you book it?", True), ("¿lo guardaste?", True), ("¿Ya has enviado el correo?", True), ("¿está guardado?", True),
+        ("hast du das gespeichert?", True), ("tu as envoyé le mail ?", True), ("ok, did that work?", True),
+        ("save it", False), ("can you send it?", False), ("is it raining?", False), ("is my flight late?", False),
+        ("guarda esto", False), ("¿puedes enviarlo?", False), ("what is 3 + 4?", False), ("why is the sky blue?", False), ("", False),
+    ],
+)  # fmt: skip
+def test_questions_about_what_was_done(question: str, back: bool) -> None:
+    assert asks_back(question) is back
