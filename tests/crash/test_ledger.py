@@ -44,7 +44,9 @@ def start(path: Path, asker: str) -> subprocess.Popen[str]:
 def acknowledged(child: subprocess.Popen[str]) -> list[tuple[str, str]]:
     """Kill a worker, and give what it had been told is on the disk."""
     os.kill(child.pid, signal.SIGKILL)
-    said, _ = child.communicate()
+    assert child.stdout is not None
+    said = child.stdout.read()  # not communicate(), which does not know of what was read ahead with an earlier line
+    child.communicate()
     return [(line.split()[0], line.split()[1]) for line in said.split("\n")[:-1]]
 
 

@@ -66,7 +66,8 @@ def run_and_kill(folder: Path, name: str, after: float) -> list[str]:
     assert first, child.stderr.read()
     time.sleep(after)
     os.kill(child.pid, signal.SIGKILL)
-    rest, _ = child.communicate()
+    rest = child.stdout.read()  # not communicate(), which does not know of what was read ahead with the first line
+    child.communicate()
     return [line for line in (first + rest).split("\n")[:-1] if line]
 
 

@@ -71,7 +71,8 @@ def killed(script: str, *args: str, after: float) -> str:
     assert first, child.stderr.read()
     time.sleep(after)
     os.kill(child.pid, signal.SIGKILL)
-    rest, _ = child.communicate()
+    rest = child.stdout.read()  # not communicate(), which does not know of what was read ahead with the first line
+    child.communicate()
     return first + rest
 
 
