@@ -79,19 +79,22 @@ def pins(covered: Sequence[Message], asked_now: UserMessage | None, todo: str, m
     asked = [message for message in covered if isinstance(message, UserMessage) and is_request(message)]
     parts: list[str] = []
 
+    def cut(text: str, share: float, least: int = 20) -> str:
+        return cut_text(text.strip(), max(least, int(most * share)))
+
     def add(title: str, text: str, share: float) -> None:
         if text:
-            parts.append(f"{title}\n{cut_text(text, max(20, int(most * share)))}")
+            parts.append(f"{title}\n{cut(text, share)}")
+
+    def add_request(title: str, request: UserMessage) -> None:
+        """What was asked, and by itself its context: a long path must not take the room of the words."""
+        parts.append("\n".join(filter(None, (title, cut(request.text, 0.2, 60), cut(request.context, 0.1)))))
 
     if asked and asked[0] is not asked_now:
         # Its context names the workspace, which no later message does.
-        add("The user's first request:", f"{asked[0].text.strip()}\n{asked[0].context}".strip(), 0.2)
+        add_request("The user's first request:", asked[0])
     if asked_now is not None:
-        add(
-            "The user's request that is being worked on:",
-            f"{asked_now.text.strip()}\n{asked_now.context}".strip(),
-            0.25,
-        )
+        add_request("The user's request that is being worked on:", asked_now)
     add("Todo list:", todo.strip(), 0.2)
     add("Files so far:", ", ".join(files_touched(covered)), 0.1)
     left = most - sum(map(text_tokens, parts)) - 20

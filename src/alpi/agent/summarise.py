@@ -81,7 +81,9 @@ class Summariser:
             self._parts.new_id(), self._parts.clock.now(), SUM_UP.format(words=words), surface=SUMMARY_SURFACE
         )
         whole = [*self._parts.well_formed(messages), ask]
-        if history_tokens(whole) <= room:
+        # A small model sums up the examples at the beginning of its requests as well, so it is sent the conversation alone.
+        alone = bool(self._parts.model.entries[0].settings.examples)
+        if history_tokens(whole) <= room and not alone:
             reply = await self._ask(lambda entry: self._parts.request(entry, self._fitted(entry, whole)))
             if reply.failure is None and reply.text.strip():
                 return reply.text

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alpi.agent import events
-from alpi.agent.compaction import files_touched, rules_in
+from alpi.agent.compaction import files_touched, pins, rules_in
 from alpi.agent.context import ContextRules, text_tokens, window_of
 from alpi.agent.surface import Unattended
 from alpi.agent.turn import Draft
@@ -293,11 +293,11 @@ async def test_the_todo_list_is_pinned(kind: str, tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_examples_and_memory_stand_before_the_conversation_that_is_summed_up(kind: str, tmp_path: Path) -> None:
+async def test_examples_and_memory_are_no_part_of_what_is_summed_up(kind: str, tmp_path: Path) -> None:
     small = ModelSettings(context_window=WINDOW, max_output_tokens=600, examples="files")
     example = [UserMessage("e", FakeClock().now(), "example"), AssistantMessage("f", FakeClock().now(), "shown")]
     async with (
-        ModelServer([summary(), ANSWER]) as server,
+        ModelServer([Reply(text="Bees were counted: 412.", match=in_pieces), ANSWER]) as server,
         Stage(
             server,
             kind=kind,
@@ -308,8 +308,8 @@ async def test_examples_and_memory_stand_before_the_conversation_that_is_summed_
         ) as stage,
     ):
         assert of(events.Compacted, await talk(stage, 11))
-        asked = told_to(next(call for call in server.model_calls if asks_for_summary(call)))
-        assert asked.index('"example"') < asked.index("likes bees") < asked.index("Question 0")
+        (asked,) = (told_to(call) for call in server.model_calls if either(call))
+        assert "Question 0" in asked and "example" not in asked and "likes bees" not in asked
 
 
 # -- the prefix --------------------------------------------------------------------------------------------------------
@@ -460,3 +460,11 @@ def test_a_window_leaves_room_for_the_answer() -> None:
     assert window_of(ModelSettings(context_window=8192, max_output_tokens=1024), rules).limit == 7168
     assert window_of(ModelSettings(context_window=8192, max_output_tokens=32_000), rules).limit == 4096
     assert Draft("x").images == ()
+
+
+def test_a_first_request_is_whole_beside_a_long_path_where_there_is_little_room() -> None:
+    goal = (
+        "We plan the birthday of my daughter Nora: a dinosaur party on June 14. Always write prices in euros. Say OK."
+    )
+    first = UserMessage("1", FakeClock().now(), goal, f"[Workspace: /tmp/{'long/' * 60}]")
+    assert goal in pins([first], None, "", 120)
