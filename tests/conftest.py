@@ -15,7 +15,7 @@ from .support.program import Home
 # ones, too. `pytest --hypothesis-profile thorough` looks for new ones.
 settings.register_profile(
     "fast",
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     database=None,
     derandomize=True,
