@@ -138,9 +138,10 @@ class Turn:
         from .claims import DoneCall, asks_back, earlier
 
         ran = [DoneCall(call.name, call.arguments, done.ok, done.text, done.refused) for call, done in self._ran]
-        if asks_back(self._asked):
-            ran += earlier(self._session.messages)
-        return self._parts.unbacked(text, ran)
+        claims = self._parts.unbacked(text, ran)
+        if claims and asks_back(self._asked):
+            claims = self._parts.unbacked(text, [*ran, *earlier(self._session.messages)])
+        return claims
 
     def _ask_again(self) -> None:
         """Claims that nothing backs: the model is asked once to do it, or to take it back."""

@@ -76,7 +76,7 @@ def write_atomic(
                 os.fsync(file.fileno())
             before_rename()
             temporary.replace(path)
-        except BaseException:
+        except BaseException:  # also Ctrl-C: nothing half-written stays
             temporary.unlink(missing_ok=True)
             raise
         sync_dir(path.parent)

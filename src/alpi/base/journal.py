@@ -65,7 +65,7 @@ class Journal:
                 while data:
                     data = data[os.write(descriptor, data) :]
                 os.fsync(descriptor)
-            except BaseException:
+            except BaseException:  # also Ctrl-C: no part of a line stays
                 with contextlib.suppress(OSError):
                     os.ftruncate(descriptor, before)
                 self.close()  # should a part of the line be left, the next append finds it and cuts it off

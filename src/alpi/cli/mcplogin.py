@@ -118,7 +118,7 @@ def look_logged_in(runtime: Runtime, args: argparse.Namespace, config: McpServer
 
         print(asyncio.run(work()))
         return look(runtime, name, config)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: of a server that was not added, no login stays
         if name not in runtime.config.mcp.servers:
             login_store(runtime).forget(name)
         raise

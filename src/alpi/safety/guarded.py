@@ -108,7 +108,7 @@ class GuardedFiles:
                     file.flush()
                     os.fsync(file.fileno())
                 os.rename(temporary, real.name, src_dir_fd=folder, dst_dir_fd=folder)
-            except BaseException:
+            except BaseException:  # also Ctrl-C: nothing half-written stays
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(temporary, dir_fd=folder)
                 raise

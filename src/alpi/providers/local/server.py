@@ -127,7 +127,7 @@ class Server:
                 f"the local model was not loaded within {_START_SECONDS:.0f} s",
                 f"See {self.log}; is the disk very slow?",
             ) from None
-        except BaseException:
+        except BaseException:  # also Ctrl-C: no server is left behind
             self.stop()  # also frees the thread that waits for the report
             raise
         if "address" not in report:

@@ -77,7 +77,7 @@ def write_backup(
             os.fsync(file.fileno())
             size = os.fstat(file.fileno()).st_size
         _name(temporary, target, force)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: nothing half-written stays
         temporary.unlink(missing_ok=True)
         raise
     return Written(size, packed)
