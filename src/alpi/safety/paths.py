@@ -104,10 +104,6 @@ class PathGuard:
             return self._reading(real) if looks_secret(real.name) else None
         return self._writing(real) if real in self._workspace else None
 
-    def inside_workspace(self, real: Path) -> bool:
-        """Whether a resolved path lies in the workspace."""
-        return real in self._workspace
-
     def others_text(self, real: Path) -> bool:
         """Whether what a file says may be somebody else's: it lies outside the workspace, or is a kept output that says so."""
         if real in self._own:

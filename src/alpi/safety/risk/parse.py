@@ -30,7 +30,6 @@ MAX_HERE = 40
 """The same for here-documents."""
 
 _WORDS_OF_TEST = frozenset({"test_command", "arithmetic_expansion", "c_style_for_statement"})
-_SUBSTITUTIONS = frozenset({"command_substitution", "process_substitution"})
 _TAILS = frozenset(
     {"pipeline", "list", "command", "redirected_statement", "subshell", "compound_statement", "negated_command"}
 )
